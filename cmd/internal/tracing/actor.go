@@ -25,6 +25,7 @@ type watcher struct {
 	nodes    []string
 	limit    int
 	all      bool
+	json     bool
 }
 
 const actorHelp = `Show the actors of masters, agents, schedulers and executors: what waits for them, how busy they are, and what they do.
@@ -37,23 +38,29 @@ func ActorCommand(c Cluster, out, err io.Writer) *cobra.Command {
 	cmd := &cobra.Command{Use: "actor", Short: "List, inspect and watch actors", Long: actorHelp, Args: cobra.NoArgs,
 		Example: "  mesos actor top\n  mesos actor inspect master@10.0.0.1:5050\n  mesos actor tap 'slave(1)@10.0.0.2:5051'",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	run := func(f func(context.Context, []string) error) func(*cobra.Command, []string) error {
+		return func(cmd *cobra.Command, args []string) error {
+			w.json = wantsJSON(cmd.Flags())
+			return f(cmd.Context(), args)
+		}
+	}
 	list := &cobra.Command{Use: "list", Short: "List all actors", Args: cobra.NoArgs,
 		Long:    "Lists the actors of all nodes that the master knows, by node and ID, with the length and age of their queues and their rates.",
 		Example: "  mesos actor list\n  mesos actor list --node=10.0.0.2:5051",
-		RunE:    func(cmd *cobra.Command, _ []string) error { return w.list(cmd.Context(), byPID) }}
+		RunE:    run(func(ctx context.Context, _ []string) error { return w.list(ctx, byPID) })}
 	top := &cobra.Command{Use: "top", Short: "List the busiest actors", Args: cobra.NoArgs,
 		Long:    "Lists the actors of all nodes that the master knows, those first that work most.",
 		Example: "  mesos actor top\n  mesos actor top --limit=10",
-		RunE:    func(cmd *cobra.Command, _ []string) error { return w.list(cmd.Context(), byWork) }}
+		RunE:    run(func(ctx context.Context, _ []string) error { return w.list(ctx, byWork) })}
 	inspect := &cobra.Command{Use: "inspect <pid>", Short: "Show what an actor handles, waits for, and did last", Args: onePID,
 		Long:    "Shows the queue, handlers, links, timers and longest turns of one actor, and its latest messages.",
 		Example: "  mesos actor inspect master@10.0.0.1:5050",
-		RunE:    func(cmd *cobra.Command, args []string) error { return w.inspect(cmd.Context(), args[0]) }}
+		RunE:    run(func(ctx context.Context, args []string) error { return w.inspect(ctx, args[0]) })}
 	tap := &cobra.Command{Use: "tap <pid>", Short: "Print what an actor says and hears, until interrupted", Args: onePID,
 		Long: "Prints the messages that one actor sends and receives from now on, when they are sent and when they are handled, and what it is told and tells over HTTP, " +
 			"a line each; with --all also calls, answers, timers, requests, links, and when each of them was queued. Ctrl-C ends it.",
 		Example: "  mesos actor tap 'slave(1)@10.0.0.2:5051'\n  mesos actor tap master@10.0.0.1:5050 --all",
-		RunE:    func(cmd *cobra.Command, args []string) error { return w.tap(cmd.Context(), args[0]) }}
+		RunE:    run(func(ctx context.Context, args []string) error { return w.tap(ctx, args[0]) })}
 	tap.Flags().BoolVar(&w.all, "all", false, "all that happens in the actor, not messages only")
 	for _, sub := range []*cobra.Command{list, top} {
 		sub.Flags().StringSliceVar(&w.nodes, "node", nil, "ask this host:port instead of the nodes that the master knows; may be repeated")
@@ -124,13 +131,35 @@ func (w *watcher) list(ctx context.Context, order func(x, y trace.ActorRecord) i
 	if w.limit > 0 {
 		all = all[:min(w.limit, len(all))]
 	}
+	if w.json {
+		return w.write(all)
+	}
 	t := tabwriter.NewWriter(w.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "PID\tWAITING\tOLDEST\tTURNS/S\tBUSY\tLONGEST\tRUNNING")
 	for _, a := range all {
 		fmt.Fprintf(t, "%s\t%d\t%s\t%.1f\t%.2f%%\t%s\t%s\n", a.PID, a.Waiting, ms(a.Oldest), a.Rate, 100*a.Busy,
-			strings.TrimSpace(ms(a.Longest)+" "+a.Slowest), a.Running)
+			strings.TrimSpace(ms(a.Longest)+" "+cell(a.Slowest)), cell(a.Running))
 	}
 	return t.Flush()
+}
+
+// write writes JSON, as other commands do.
+func (w *watcher) write(x any) error {
+	e := json.NewEncoder(w.out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "    ")
+	return e.Encode(x)
+}
+
+// widest is how many letters of what a turn is about a table shows. The query of a request may be long.
+const widest = 48
+
+// cell cuts what is too long for a table, which has room for as much in every row. "mesos actor inspect" shows all of it.
+func cell(s string) string {
+	if r := []rune(s); len(r) > widest {
+		return string(r[:widest-1]) + "…"
+	}
+	return s
 }
 
 // ms writes milliseconds.
@@ -163,6 +192,15 @@ func (w *watcher) inspect(ctx context.Context, pid string) error {
 	if err != nil {
 		return err
 	}
+	records, err := w.events(ctx, pid)
+	if err != nil {
+		return err
+	}
+	records = slices.DeleteFunc(records, func(r conversation.Record) bool { return !talk(r) })
+	records = records[max(0, len(records)-lastMessages):]
+	if w.json {
+		return w.write(inspected{a, records})
+	}
 	fmt.Fprintf(w.out, "pid      %s\nturns    %d, %.1f per second, busy %.2f%%\nlongest  %s %s\nwaiting  %d",
 		a.PID, a.Turns, a.Rate, 100*a.Busy, ms(a.Longest), a.Slowest, a.Waiting)
 	if a.Waiting > 0 {
@@ -183,15 +221,16 @@ func (w *watcher) inspect(ctx context.Context, pid string) error {
 			fmt.Fprintf(w.out, "%-8s %s\n", field.name, one)
 		}
 	}
-	records, err := w.events(ctx, pid)
-	if err != nil {
-		return err
-	}
-	records = slices.DeleteFunc(records, func(r conversation.Record) bool { return !talk(r) })
-	for _, r := range records[max(0, len(records)-lastMessages):] {
+	for _, r := range records {
 		fmt.Fprintln(w.out, eventLine(r))
 	}
 	return nil
+}
+
+// inspected is what "mesos actor inspect" shows, as JSON.
+type inspected struct {
+	trace.ActorRecord
+	Messages []conversation.Record `json:"messages"` // the latest ones
 }
 
 // talk reports whether r is something that its actor said or was told, at one place of its way: when it was sent, handled or dropped.
@@ -237,9 +276,10 @@ func (w *watcher) tap(ctx context.Context, pid string) error {
 		return err
 	}
 	node, q := about(pid)
+	line := line(w.json)
 	err := followNode(ctx, w.cluster, node, q.live().path(), w.known(ctx, node), func() error { return nil }, func(r conversation.Record) {
 		if mine(r, pid) && (w.all || talk(r)) {
-			fmt.Fprintln(w.out, eventLine(r))
+			io.WriteString(w.out, line(r)) //nolint:errcheck // as with other lines
 		}
 	})
 	if ctx.Err() != nil {

@@ -2,10 +2,12 @@ package tracing_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 
 	"meseta/cmd/internal/tracing"
+	"meseta/runtime/trace"
 )
 
 // actors are those of a master and of an agent, as /trace/actors lists them.
@@ -22,6 +24,7 @@ func actor(t *testing.T, c *cluster, args ...string) (out, complaints string, er
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd := tracing.ActorCommand(c, &stdout, &stderr)
+	cmd.PersistentFlags().StringP("output", "o", "table", "of all commands")
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
 	cmd.SetArgs(args)
 	err = cmd.ExecuteContext(t.Context())
@@ -48,6 +51,43 @@ func TestActorsAreListed(t *testing.T) {
 		if got, want := strings.Fields(out), strings.Fields(strings.Join(want, "\n")); err != nil || complaints != "" || strings.Join(got, " ") != strings.Join(want, " ") {
 			t.Errorf("%s: %v %s\n%s", args, err, complaints, out)
 		}
+	}
+}
+
+// What a turn is about may be long, and a table stays one.
+func TestLongTitlesAreCut(t *testing.T) {
+	t.Parallel()
+	long := "GET /trace?effect=" + strings.Repeat("0123456789abcdef", 60)
+	c := &cluster{nodes: map[string]string{
+		master: remembered[master], master + "/trace/actors": strings.Replace(actors[master], `"allocate"`, `"`+long+`"`, 1), agent: "[]",
+	}}
+	out, _, err := actor(t, c, "list")
+	if err != nil || !strings.Contains(out, "1.5ms GET /trace?effect=") || len(strings.Split(out, "\n")[0]) > 150 {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, _, err := actor(t, c, "inspect", "allocator@10.0.0.1:5050"); err != nil || !strings.Contains(out, long) {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// With -o json, as with other commands, programs read what tables say.
+func TestActorsAsJSON(t *testing.T) {
+	t.Parallel()
+	c := &cluster{nodes: map[string]string{master: remembered[master], master + "/trace/actors": actors[master], agent: actors[agent]}}
+	out, _, err := actor(t, c, "top", "-o", "json", "--limit=1")
+	var all []trace.ActorRecord
+	if bad := json.Unmarshal([]byte(out), &all); err != nil || bad != nil || len(all) != 1 || all[0].PID != "slave(1)@10.0.0.2:5051" || all[0].Waiting != 2 {
+		t.Errorf("%v, %v, %s", err, bad, out)
+	}
+	out, _, err = actor(t, c, "inspect", "master@10.0.0.1:5050", "-o", "json")
+	var one struct {
+		PID      string
+		Turns    int
+		Messages []trace.Record
+	}
+	if bad := json.Unmarshal([]byte(out), &one); err != nil || bad != nil || one.PID != "master@10.0.0.1:5050" || one.Turns != 7 ||
+		len(one.Messages) != 2 || one.Messages[1].Name != "mesos.internal.RunTaskMessage" {
+		t.Errorf("%v, %v, %s", err, bad, out)
 	}
 }
 

@@ -53,6 +53,7 @@ func followNode(ctx context.Context, c Cluster, node, path string, known bool, r
 type following struct {
 	cluster  Cluster
 	out, err io.Writer
+	line     func(conversation.Record) string
 	question question
 	find     func(context.Context) ([]string, error) // the nodes that the master knows
 	again    time.Duration                           // until it looks for nodes that came, or came back
@@ -92,7 +93,7 @@ func (t *tracer) newFollowing() *following {
 	q := t.question()
 	q.actor, q.message = t.choice.Actor, t.choice.Message // each event is printed for itself, whatever led to it
 	f := &following{
-		cluster: t.cluster, out: t.out, err: t.err, question: q, find: t.cluster.Nodes, again: t.poll,
+		cluster: t.cluster, out: t.out, err: t.err, line: line(t.json), question: q, find: t.cluster.Nodes, again: t.poll,
 		sources: map[string]*source{}, owners: map[string]*source{}, told: make(chan told), found: make(chan []string), slots: make(chan struct{}, mostAtOnce),
 	}
 	if len(t.nodes) > 0 {
@@ -329,7 +330,7 @@ func (f *following) lost(s *source, err error) {
 func (f *following) print() {
 	slices.SortStableFunc(f.held, func(x, y conversation.Record) int { return x.Time.Compare(y.Time) })
 	for _, r := range f.held {
-		fmt.Fprintln(f.out, eventLine(r))
+		io.WriteString(f.out, f.line(r)) //nolint:errcheck // as with other lines
 	}
 	f.held, f.due = nil, nil
 }

@@ -69,6 +69,7 @@ func follow(t *testing.T, c *cluster, args ...string) *running {
 	if args[0] == "tap" {
 		cmd = tracing.ActorCommand(c, &r.out, &r.err)
 	}
+	cmd.PersistentFlags().StringP("output", "o", "table", "of all commands")
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
 	cmd.SetArgs(args)
 	var ctx context.Context
@@ -190,6 +191,34 @@ func TestNodesChooseWhatIsFollowed(t *testing.T) {
 		if want := master + "/trace?about=task%3At&actor=m%2A&follow=true&message=Run%2A"; !slices.Contains(c.asked, want) {
 			t.Errorf("it asked %q; want %s", c.asked, want)
 		}
+		if err := r.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// With -o json, programs read what happens, and so they do with --json.
+func TestEventsAreFollowedAsJSON(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sent := lines(remembered[master], 2)
+		for _, args := range [][]string{{"task", "t", "--follow", "--json"}, {"task", "t", "-f", "-o", "json"}} {
+			c := &cluster{nodes: map[string]string{agent: ""}, live: map[string]io.ReadCloser{}}
+			live := c.node(master, lines(remembered[agent], 0))
+			c.node(agent, "")
+			r := follow(t, c, args...)
+			r.expect("at first", lines(remembered[agent], 0), "")
+			io.WriteString(live, sent) //nolint:errcheck // a pipe
+			r.expect("afterwards", sent, "")
+			if err := r.stop(); err != nil {
+				t.Error(err)
+			}
+		}
+		c := &cluster{nodes: map[string]string{}, live: map[string]io.ReadCloser{}}
+		live := c.node(master, `[{"pid":"master@10.0.0.1:5050"}]`)
+		r := follow(t, c, "tap", "master@10.0.0.1:5050", "-o", "json")
+		io.WriteString(live, sent) //nolint:errcheck // a pipe
+		r.expect("what it says", sent, "")
 		if err := r.stop(); err != nil {
 			t.Error(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"meseta/cmd/internal/tracing/otlp"
 	"meseta/runtime/trace/conversation"
@@ -90,17 +91,54 @@ func TraceCommand(c Cluster, out, err io.Writer) *cobra.Command {
 	f.StringVar(&t.format, "format", "text", "text, sequence, mermaid, svg, html, or chrome for ui.perfetto.dev")
 	f.BoolVar(&t.sequence, "sequence", false, "draw a sequence diagram; the same as --format=sequence")
 	f.BoolVar(&t.chrome, "chrome", false, "the same as --format=chrome")
-	f.BoolVar(&t.json, "json", false, "print the events themselves, one JSON object on a line")
+	f.BoolVar(&t.json, "json", false, "print the events themselves, one JSON object on a line; the same as -o json")
 	f.StringVar(&t.otlp, "otlp", "", "send what is shown as spans to this OpenTelemetry collector, as in http://127.0.0.1:4318")
 	f.BoolVarP(&t.follow, "follow", "f", false, "go on and print what happens, as events, until interrupted")
-	cmd.MarkFlagsMutuallyExclusive("format", "sequence", "chrome", "json", "otlp", "follow")
-	cmd.MarkFlagsMutuallyExclusive("file", "node")
-	cmd.MarkFlagsMutuallyExclusive("file", "follow")
+	for _, group := range exclusive {
+		cmd.MarkFlagsMutuallyExclusive(group...)
+	}
 	return cmd
+}
+
+// exclusive are groups of flags of which at most one may be set.
+var exclusive = [][]string{
+	{"format", "sequence", "chrome", "json", "otlp"}, {"follow", "format"}, {"follow", "sequence"}, {"follow", "chrome"}, {"follow", "otlp"},
+	{"file", "node"}, {"file", "follow"},
+}
+
+// clash returns an error if two flags of fs exclude each other. --output=json is --json.
+func clash(fs *pflag.FlagSet) error {
+	for _, group := range exclusive {
+		said := ""
+		for _, name := range group {
+			by := "--" + name
+			if name == "json" && !fs.Changed(name) && wantsJSON(fs) {
+				name, by = "output", "--output=json"
+			}
+			switch {
+			case !fs.Changed(name):
+			case said != "":
+				return fmt.Errorf("%s and %s exclude each other", said, by)
+			default:
+				said = by
+			}
+		}
+	}
+	return nil
+}
+
+// wantsJSON reports whether --output, which all commands of the program have, asks for JSON.
+func wantsJSON(fs *pflag.FlagSet) bool {
+	output := fs.Lookup("output")
+	return output != nil && output.Value.String() == "json"
 }
 
 // arguments reads what is to be traced.
 func (t *tracer) arguments(cmd *cobra.Command, args []string) error {
+	if err := clash(cmd.Flags()); err != nil {
+		return err
+	}
+	t.json = t.json || wantsJSON(cmd.Flags())
 	switch {
 	case t.sequence:
 		t.format = "sequence"
@@ -150,16 +188,18 @@ func (t *tracer) run(ctx context.Context) error {
 	for _, line := range complaints(a.failed) {
 		io.WriteString(t.err, line) //nolint:errcheck // as with other complaints
 	}
-	if t.json {
-		return t.writeRecords(a.records)
-	}
 	all := conversation.Build(a.records)
 	if t.file != "" {
 		all.Alone()
 	}
-	shown := all.Select(t.choice)
+	choice := t.choice
+	choice.All = choice.All || t.json // so that a file of them can be read again
+	shown := all.Select(choice)
 	if len(shown.Roots) == 0 {
 		return t.nothing(a)
+	}
+	if t.json {
+		return t.writeRecords(shown.Of(a.records))
 	}
 	if err := t.show(ctx, shown); err != nil {
 		return err
@@ -262,6 +302,14 @@ func sorted(m map[string]time.Duration) []string {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// line returns what --follow and "mesos actor tap" print of an event.
+func line(asJSON bool) func(conversation.Record) string {
+	if asJSON {
+		return func(r conversation.Record) string { return string(r.AppendLine(nil)) }
+	}
+	return func(r conversation.Record) string { return eventLine(r) + "\n" }
 }
 
 // eventLine writes one event as it happens.

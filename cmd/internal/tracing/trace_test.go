@@ -11,6 +11,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -90,6 +92,7 @@ func run(t *testing.T, c *cluster, args ...string) (out, complaints string, err 
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd := tracing.TraceCommand(c, &stdout, &stderr)
+	cmd.Flags().StringP("output", "o", "table", "of all commands")
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
 	cmd.SetArgs(args)
 	err = cmd.ExecuteContext(t.Context())
@@ -179,15 +182,16 @@ func TestBadArguments(t *testing.T) {
 		"task t --since=yesterday":     "invalid duration",
 		"--actor=[":                    `--actor="[": want letters, of which * and ? match any`,
 		"--message=[ -f":               `--message="[": want letters`,
-		"task t --file=a --node=b":     "none of the others can be",
-		"task t --file=a --follow":     "none of the others can be",
+		"task t --file=a --node=b":     "--file and --node exclude each other",
+		"task t --file=a --follow":     "--file and --follow exclude each other",
 		"task t --file=.":              "is a directory",
 		"task t --color":               "unknown flag",
 		"task t --otlp=localhost:4318": `"localhost:4318" is not the URL of a collector`,
 		"task t --otlp=":               `"" is not the URL of a collector`,
 		"task t --otlp=http://a?b":     "is not the URL of a collector",
-		"task t --otlp=http://a -f":    "none of the others can be",
-		"task t --chrome --json":       "none of the others can be",
+		"task t --otlp=http://a -f":    "--follow and --otlp exclude each other",
+		"task t --chrome --json":       "--chrome and --json exclude each other",
+		"task t --chrome -o json":      "--chrome and --output=json exclude each other",
 		"task t --file=/none/there":    "no such file",
 	} {
 		if _, _, err := run(t, &cluster{}, strings.Fields(args)...); err == nil || !strings.Contains(err.Error(), want) {
@@ -206,6 +210,9 @@ func TestFlagsOfATrace(t *testing.T) {
 		"--message=Run*":                   "RunTaskMessage",
 		"task t --all":                     "RunTaskMessage",
 		"task t --json":                    `{"id":"000000000000000a0000000000000001","cause":`,
+		"task t -o json":                   `{"id":"000000000000000a0000000000000001","cause":`,
+		"task t -o table":                  "RunTaskMessage",
+		"task u --json":                    "!nothing is remembered about task u",
 		"task t --sequence":                "├",
 		"task t --format=sequence":         "├",
 		"task t --format=mermaid":          "sequenceDiagram\n    participant",
@@ -227,6 +234,46 @@ func TestFlagsOfATrace(t *testing.T) {
 		}
 		if err != nil || !strings.Contains(out, want) {
 			t.Errorf("%s: %v, got\n%swant\n%s", args, err, out, want)
+		}
+	}
+}
+
+// The events that are printed as JSON are those that the same flags show otherwise, with what led from one to the other, so that they
+// can be kept in a file and looked at again.
+func TestEventsOfATrace(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ring.trace")
+	const other = `{"id":"000000000000000a0000000000000009","time":"2024-01-01T00:00:05Z","event":"spawn","to":"other@10.0.0.1:5050"}`
+	for args, want := range map[string]string{
+		"task t":                    "c1 a1 a2 a3 b1",
+		"task t --message=Call":     "c1 a1 a2",
+		"task t --actor=slave*":     "a1 a2 a3 b1 c1",
+		"--actor=other":             "a9",
+		"task t --actor=nobody":     "!nothing is remembered about task t",
+		"executor t --file=" + path: "!nothing is remembered about executor t in " + path,
+		"task t --file=" + path:     "a1 a2 a3",
+	} {
+		text := remembered[master] + "\n" + other + "\n"
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c := &cluster{nodes: map[string]string{master: text, agent: remembered[agent], driver: remembered[driver]}}
+		out, _, err := run(t, c, append(strings.Fields(args), "--json")...)
+		if wrong, fails := strings.CutPrefix(want, "!"); fails {
+			if err == nil || out != "" || !strings.Contains(err.Error(), wrong) {
+				t.Errorf("%s: %v, %s; want %s", args, err, out, wrong)
+			}
+			continue
+		}
+		var got []string
+		for _, id := range regexp.MustCompile(`"id":"0{15}(.)0{15}(.)"`).FindAllStringSubmatch(out, -1) {
+			got = append(got, id[1]+id[2])
+		}
+		slices.Sort(got)
+		wanted := strings.Fields(want)
+		slices.Sort(wanted)
+		if err != nil || !slices.Equal(got, wanted) {
+			t.Errorf("%s: %v, %v; want %v", args, err, got, wanted)
 		}
 	}
 }

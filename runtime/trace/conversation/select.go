@@ -64,6 +64,24 @@ func (c *Conversation) Select(choice Choice) *Conversation {
 	return c.only(kept)
 }
 
+// Of returns those records that tell of steps of the conversation, each once, in their order.
+func (c *Conversation) Of(records []Record) []Record {
+	wanted := map[string]bool{}
+	for s := range c.Steps {
+		for _, id := range s.ids {
+			wanted[id] = true
+		}
+	}
+	var all []Record
+	for _, r := range records {
+		if wanted[r.ID] {
+			all = append(all, r)
+		}
+		wanted[r.ID] = false
+	}
+	return all
+}
+
 // keepAbove keeps what led to s.
 func keepAbove(s *Step, choice Choice, kept map[*Step]bool) {
 	var between []*Step
