@@ -126,6 +126,8 @@ func bindIsolation(set *flags.Set, c *isolation.Config) {
 	set.Bind("cgroups_cpu_enable_pids_and_tids_count", &c.Count)
 	set.Bind("cgroups_destroy_timeout", &c.DestroyTimeout)
 	set.Bind("revocable_cpu_low_priority", &c.RevocableLow)
+	set.Bind("cgroups_net_cls_primary_handle", &c.Classes.Primary)
+	set.Bind("cgroups_net_cls_secondary_handles", &c.Classes.Secondary)
 	set.Bind("perf_events", &c.Perf.Events)
 	set.Bind("perf_duration", &c.Perf.Duration)
 	set.Bind("perf_interval", &c.Perf.Interval)

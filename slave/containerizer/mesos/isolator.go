@@ -144,6 +144,7 @@ type Container struct {
 	Directory    sandbox.Place   // the working directory of the process
 	Inside       string          // its path in the file system of the container; "" means that it is the same there
 	Groups       []cgroups.Group // the control groups of the process, which are its parent's if it shares them
+	Class        uint32          // that the packets of the process have, in its group of net_cls; 0 means none
 	Network      string          // the file of a network namespace that was made for the container; "" means none
 	Hostname     string          // in a uts namespace that the container gets; "" means that of the agent
 }

@@ -54,6 +54,9 @@ func (x *Containerizer) status(id ids.Container) runtime.Future[*mesospb.Contain
 		for _, n := range x.networkers {
 			s.NetworkInfos = append(s.NetworkInfos, n.Networks(&c.Container)...)
 		}
+		if c.Class != 0 {
+			s.CgroupInfo = &mesospb.CgroupInfo{NetCls: &mesospb.CgroupInfo_NetCls{Classid: proto.Uint32(c.Class)}}
+		}
 		return s, nil
 	})
 }

@@ -59,6 +59,7 @@ type Config struct {
 	EnforceDisk    bool                     // a container with too many files is ended (--enforce_container_disk_quota)
 	AllowedDevices *mesospb.DeviceWhitelist // beyond the usual ones (--allowed_devices); nil means none
 	Perf           subsystems.Sampling      // of events in containers
+	Classes        subsystems.Classes       // of the packets of containers
 
 	DockerVolumesDir   string // with the records of volumes of Docker's plugins (--docker_volume_checkpoint_dir)
 	DockerVolumesChown bool   // such a volume becomes that of the container's user (--docker_volume_chown)
@@ -174,6 +175,9 @@ func (c Config) Check() error {
 	}
 	if c.LimitSwap && !c.Has("cgroups/mem") {
 		return errors.New("cgroups_limit_swap: needs the isolator cgroups/mem (--isolation)")
+	}
+	if err := c.Classes.Check(); err != nil && c.Has(subsystems.Prefix+"net_cls") {
+		return err
 	}
 	return c.checkSampling()
 }
@@ -375,7 +379,7 @@ func (c Config) addSubsystems(n *runtime.Node, o *mesos.Options) error {
 	}
 	isolator, err := subsystems.New(names, subsystems.Options{
 		Tree: o.Groups, CFS: c.CFS, LimitSwap: c.LimitSwap, Count: c.Count, LowPriority: c.RevocableLow,
-		Devices: c.AllowedDevices.GetAllowedDevices(), Sampling: c.Perf, Destroyer: cgroups.Destroyer{Clock: n.Clock(), Timeout: c.DestroyTimeout},
+		Devices: c.AllowedDevices.GetAllowedDevices(), Sampling: c.Perf, Classes: c.Classes, Destroyer: cgroups.Destroyer{Clock: n.Clock(), Timeout: c.DestroyTimeout},
 	})
 	if err != nil {
 		return failed(names[0], err)

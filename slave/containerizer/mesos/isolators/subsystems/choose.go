@@ -112,6 +112,8 @@ func create(name string, h cgroups.Hierarchy, o Options) (subsystem, error) {
 		return newDevices(o.Devices)
 	case "memory":
 		return memory{swap: o.LimitSwap}, nil
+	case "net_cls":
+		return newNetCls(o.Classes)
 	}
 	return member{}, nil
 }

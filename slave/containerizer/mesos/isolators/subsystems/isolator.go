@@ -35,6 +35,7 @@ type Options struct {
 	LowPriority bool                    // revocable processors have a low priority (--revocable_cpu_low_priority)
 	Devices     []*mesospb.DeviceAccess // usable in addition to the usual ones (--allowed_devices)
 	Sampling    Sampling                // of events; a [Sampler] does it
+	Classes     Classes                 // of the packets of containers
 	Destroyer   cgroups.Destroyer
 }
 
@@ -66,6 +67,7 @@ type info struct {
 	memory    *watch                                 // nil without the memory subsystem
 	quota     bool                                   // the time on processors is limited, or was
 	sample    atomic.Pointer[mesospb.PerfStatistics] // the last one of perf_event; nil without it
+	class     class                                  // of net_cls
 }
 
 // subsystem is what is particular about one subsystem. Its methods block.
@@ -306,6 +308,9 @@ func (x *Isolator) Cleanup(c *mesos.Container) error {
 	var errs []error
 	for _, g := range i.groups {
 		errs = append(errs, x.destroyer.Destroy(g))
+	}
+	if i.class.release != nil {
+		i.class.release()
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
