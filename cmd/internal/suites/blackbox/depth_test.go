@@ -1,0 +1,134 @@
+package blackbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"syscall"
+	"testing"
+)
+
+// group are the containers of a task of a group, as they are named in calls.
+type group struct {
+	executor, task map[string]any
+}
+
+// nested returns the containers of the agent that are in others.
+func (j *jail) nested(t *testing.T) (all []group) {
+	t.Helper()
+	status, body := j.agent.asks(`{"type":"GET_CONTAINERS","get_containers":{"show_nested":true}}`)
+	var answer struct {
+		All struct {
+			Containers []struct {
+				Status struct {
+					ID map[string]any `json:"container_id"`
+				} `json:"container_status"`
+			}
+		} `json:"get_containers"`
+	}
+	if err := json.Unmarshal([]byte(body), &answer); err != nil || status != http.StatusOK {
+		t.Fatalf("%d %s: %v", status, body, err)
+	}
+	for _, c := range answer.All.Containers {
+		if parent, nested := c.Status.ID["parent"].(map[string]any); nested {
+			all = append(all, group{parent, c.Status.ID})
+		}
+	}
+	return all
+}
+
+// within names a container in another one.
+func within(parent map[string]any, name string) map[string]any {
+	return map[string]any{"value": name, "parent": parent}
+}
+
+// call is a call of an agent, with its arguments below its name in small letters.
+func call(t *testing.T, name, field string, arguments map[string]any) string {
+	t.Helper()
+	text, err := json.Marshal(map[string]any{"type": name, field: arguments})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// puts launches a container of a cell in another container.
+func (j *jail) puts(t *testing.T, id, command map[string]any, c cell) {
+	t.Helper()
+	status, body := j.agent.asks(call(t, "LAUNCH_CONTAINER", "launch_container", map[string]any{
+		"container_id": id, "command": command, "container": c.container(),
+	}))
+	if status != http.StatusOK {
+		t.Fatalf("%v is not launched: %d %s", id, status, body)
+	}
+}
+
+// enters runs a command in a container, and returns what it prints.
+func (j *jail) enters(t *testing.T, id, command map[string]any) string {
+	t.Helper()
+	s := j.agent.listens(call(t, "LAUNCH_NESTED_CONTAINER_SESSION", "launch_nested_container_session", map[string]any{
+		"container_id": id, "command": command,
+	}))
+	for {
+		r, ok := s.next()
+		if !ok {
+			return s.said["STDOUT"] + s.said["STDERR"]
+		}
+		s.said[r.Data.Type] += string(r.Data.Data)
+	}
+}
+
+// Depth is no way out: neither in a container that is in that of a task of a group, with an image of its own, nor in a session in such a
+// container.
+func TestNobodyEscapesFromDepths(t *testing.T) {
+	t.Parallel()
+	j := newJail(t, confinement, "--bounding_capabilities="+dockers, "--seccomp_config_dir="+profiles(t), "--resources=cpus:8;mem:4096;disk:1000")
+	other := start(t, nil, "mesos-execute", "--master="+j.master.address, "--task="+taskIn("other", `"mesos": {}`, `{"value": "echo `+j.Word+`; sleep 1000"}`))
+	other.awaits("TASK_RUNNING")
+	j.Sandbox = j.sandboxOf("other")
+	before := j.state()
+	for i, c := range cells {
+		task := j.lodge(t, fmt.Sprintf("depth%d", i), c, true)
+		all := j.nested(t)
+		if len(all) != 1 {
+			t.Fatalf("there are the containers %v, want that of the task: %s", all, task.out)
+		}
+		g := all[0]
+		t.Run(c.name+", in a task's container", func(t *testing.T) {
+			name := fmt.Sprintf("deep%d", i)
+			id := within(g.task, name)
+			j.puts(t, id, j.command(c), c)
+			status, body := j.agent.asks(call(t, "WAIT_CONTAINER", "wait_container", map[string]any{"container_id": id}))
+			if status != http.StatusOK {
+				t.Errorf("%d %s", status, body)
+			}
+			judge(t, j.printed("*/runs/latest/containers/*/containers/"+name))
+		})
+		t.Run(c.name+", in a session in a task's container's container", func(t *testing.T) {
+			room := within(g.task, fmt.Sprintf("room%d", i))
+			j.puts(t, room, map[string]any{"value": "while :; do sleep 1000; done", "user": c.user}, c)
+			judge(t, j.enters(t, within(room, "session"), j.command(c)))
+		})
+		task.signal(syscall.SIGTERM)
+		task.ends()
+		j.ungrouped(t)
+	}
+	if after := j.state(); after != before {
+		t.Errorf("outside there was\n%s\nand now is\n%s", before, after)
+	}
+	other.signal(syscall.SIGTERM)
+	other.ends()
+	j.clean()
+	j.empty()
+}
+
+// ungrouped waits until no container of the agent is in another one.
+func (j *jail) ungrouped(t *testing.T) {
+	t.Helper()
+	gone(t, func() (left []string) {
+		for _, g := range j.nested(t) {
+			left = append(left, fmt.Sprint(g.task))
+		}
+		return left
+	})
+}
