@@ -11,14 +11,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	goruntime "runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/registry"
-	"golang.org/x/sys/unix"
 
 	"meseta/slave/containerizer/docker/engine"
 	"meseta/slave/containerizer/docker/enginetest"
@@ -37,20 +34,11 @@ func (d *dock) network() string {
 // listen listens on the loopback of the engine.
 func (d *dock) listen() net.Listener {
 	d.t.Helper()
-	space, err := os.Open(d.network())
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	defer space.Close()
 	var listener net.Listener
-	var there sync.WaitGroup
-	there.Go(func() {
-		goruntime.LockOSThread() // which ends with the goroutine
-		if err = unix.Setns(int(space.Fd()), unix.CLONE_NEWNET); err == nil {
-			listener, err = net.Listen("tcp", "127.0.0.1:0")
-		}
+	err := d.inNetwork(func() (err error) {
+		listener, err = net.Listen("tcp", "127.0.0.1:0")
+		return err
 	})
-	there.Wait()
 	if err != nil {
 		d.t.Fatal(err)
 	}

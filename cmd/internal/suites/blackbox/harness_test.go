@@ -53,6 +53,9 @@ func TestMain(m *testing.M) {
 	if address := os.Getenv(asServer); address != "" {
 		os.Exit(serveChecks(address))
 	}
+	if address := os.Getenv(asEcho); address != "" {
+		os.Exit(serveDatagrams(address))
+	}
 	os.Exit(run(m))
 }
 
