@@ -16,10 +16,12 @@ type Agent struct {
 }
 
 // AddAgent adds an agent and offers it at once. used holds the resources, each allocated to a role, that the agent's
-// tasks and executors use, by framework. The frameworks may be added later.
+// tasks and executors use, by framework. The frameworks may be added later. That an agent came is what its master logs.
+//
+// Differs: Mesos's allocator logs it, too, which for agents that come back with their tasks is a twentieth of a master's work.
 func (a *Allocator) AddAgent(added Agent, used map[ids.Framework]resources.Resources) {
 	agent := a.book.addAgent(added, used)
-	a.logAgent(agent).Stringer("total", agent.total).Stringer("used", agent.used).Msg("agent added")
+	a.Log().Debug().Stringer("agent_id", agent.id).Stringer("total", agent.total).Stringer("used", agent.used).Msg("agent added")
 	if len(a.book.agents) >= a.awaited {
 		a.resume()
 	}
