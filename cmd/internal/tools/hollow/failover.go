@@ -99,7 +99,7 @@ func (t *trial) failOver(ctx context.Context) error {
 	t.report("agents taken back", "agent taken back", t.agents-1, began, worked)
 	now, _ := t.master.memory()
 	t.figure("memory of the new master", now, "MB")
-	return nil
+	return t.compareTasks(ctx)
 }
 
 // prepare lets the agents make and encode the messages by which they re-register. On real machines they do so beside each other, and do
