@@ -29,7 +29,7 @@ const PerMemo = 2
 
 // New returns a memory of the latest size events, which are added by so many lanes. They are numbered by count.
 func New(size, lanes int, count *atomic.Uint64) *Memory {
-	return &Memory{size, lanes > 1, ring.New[Memo](size, Most, lanes, count, PerMemo)}
+	return &Memory{size, lanes > 1, ring.New[Memo](size, Most, lanes, count, PerMemo, (*Memo).when)}
 }
 
 // Memo is an event as it is recorded, without what all events have in common and what can be determined later. It takes two
@@ -62,6 +62,8 @@ type Place = ring.Place[Memo]
 func (m *Memory) Add(lane uint32, r *Memo, before Place) (seq uint64, at Place) {
 	return m.events.AddAfter(lane, r, r.cost(), before, (*Memo).Over, r.Time)
 }
+
+func (r *Memo) when() int64 { return r.Time }
 
 // Over notes when a turn was over.
 func (r *Memo) Over(now int64) { r.Took = max(1, now-r.Time) }
@@ -151,9 +153,13 @@ func (r *Memo) event(node, seq uint64, zone *time.Location) Event {
 	return e
 }
 
-// All returns the latest of what is remembered, oldest first, and each event after its cause.
+// All returns the latest of what is remembered, oldest first, and each event after its cause. It leaves out what is older than
+// something that was forgotten: what was queued then would seem to wait, if its turn is not remembered.
 func (m *Memory) All(node uint64, zone *time.Location) []Event {
 	entries := m.events.All()
+	if since := m.events.Since(); m.byTime {
+		entries = slices.DeleteFunc(entries, func(e ring.Entry[Memo]) bool { return e.Thing.Time < since })
+	}
 	if m.byTime {
 		slices.SortFunc(entries, func(x, y ring.Entry[Memo]) int {
 			return cmp.Or(cmp.Compare(x.Thing.Time, y.Thing.Time), cmp.Compare(x.Number, y.Number))

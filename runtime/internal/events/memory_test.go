@@ -73,3 +73,32 @@ func TestTurnsComeBehindWhatTheyAreAbout(t *testing.T) {
 		t.Errorf("%s; want %s", got, want)
 	}
 }
+
+// What is older than something that was forgotten is left out, although an actor that rests keeps it: what was queued then would seem
+// to wait.
+func TestWhatIsIncompleteIsLeftOut(t *testing.T) {
+	t.Parallel()
+	m := events.New(1<<20, 4, new(atomic.Uint64))
+	add := func(lane uint32, at int64, size uint32) {
+		m.Add(lane, &events.Memo{Time: at, Kind: events.Enqueue, Size: size}, events.Place{})
+	}
+	add(1, 1, 0)
+	add(2, 2, 0)
+	if n := len(m.All(1, time.UTC)); n != 2 {
+		t.Errorf("%d events, before any is forgotten", n)
+	}
+	const large = 1 << 20
+	for at := range int64(100) {
+		add(3, 3+at, large)
+	}
+	add(1, 200, 0)
+	all := m.All(1, time.UTC)
+	if n := len(all); n < events.Most/large/4 || n > events.Most/large || all[n-1].Time.UnixNano() != 200 {
+		t.Fatalf("%d events", n)
+	}
+	for i, e := range all[:len(all)-1] {
+		if want := all[0].Time.UnixNano() + int64(i); e.Time.UnixNano() != want {
+			t.Errorf("an event of %d, want %d", e.Time.UnixNano(), want)
+		}
+	}
+}

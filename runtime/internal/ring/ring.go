@@ -19,6 +19,7 @@ type Ring[T any] struct {
 	numbers         *atomic.Uint64
 	each            uint64 // numbers of a thing
 	lanes           []lane[T]
+	when            func(*T) int64 // grows in a lane; nil: nobody asks
 
 	mu    sync.Mutex // before those of chunks
 	known int        // number of chunks, from
@@ -26,6 +27,7 @@ type Ring[T any] struct {
 	last  *chunk[T]  // in the order in which they were filled; those that lanes fill are where they were begun
 	full  int        // things in chunks that no lane fills
 	bytes int        // and what they cost
+	since int64      // the latest time of what was forgotten
 }
 
 type lane[T any] struct {
@@ -54,10 +56,10 @@ type Place[T any] struct {
 
 // New returns a ring of the latest most things, which must be positive, that cost no more than mostBytes, or than the latest
 // one if that costs more. They are numbered by numbers, from its value plus one on, each has so many numbers in a row, and they are
-// added by so many lanes. It takes memory as they come.
-func New[T any](most, mostBytes, lanes int, numbers *atomic.Uint64, each int) *Ring[T] {
+// added by so many lanes. when, which may be nil, is the time of a thing, for [Ring.Since]. It takes memory as they come.
+func New[T any](most, mostBytes, lanes int, numbers *atomic.Uint64, each int, when func(*T) int64) *Ring[T] {
 	most += (lanes - 1) * perChunk // that may be older than the latest, in chunks with some of them
-	return &Ring[T]{most: most, mostBytes: mostBytes, numbers: numbers, each: uint64(each), lanes: make([]lane[T], lanes)}
+	return &Ring[T]{most: most, mostBytes: mostBytes, numbers: numbers, each: uint64(each), lanes: make([]lane[T], lanes), when: when}
 }
 
 // Add remembers *thing, which costs so many bytes, and returns its first number. It does not keep the pointer. The numbers of
@@ -193,6 +195,9 @@ func (r *Ring[T]) forget(latest *chunk[T]) (emptied *chunk[T]) {
 			}
 			continue
 		}
+		if r.when != nil && c.count > 0 {
+			r.since = max(r.since, r.when(&c.things[c.count-1]))
+		}
 		r.full -= c.count
 		r.bytes -= c.bytes
 		if emptied != nil || c.bytes > r.share()/16 {
@@ -204,6 +209,13 @@ func (r *Ring[T]) forget(latest *chunk[T]) (emptied *chunk[T]) {
 		emptied = cmp.Or(emptied, c)
 	}
 	return emptied
+}
+
+// Since returns the time after which nothing was forgotten. What is older is remembered in part, if chunks with newer things hold it.
+func (r *Ring[T]) Since() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.since
 }
 
 // Entry is a thing with its first number.

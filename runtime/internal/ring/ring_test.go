@@ -11,7 +11,7 @@ import (
 )
 
 func newRing[T any](most, mostBytes, lanes int) *Ring[T] {
-	return New[T](most, mostBytes, lanes, new(atomic.Uint64), 2)
+	return New[T](most, mostBytes, lanes, new(atomic.Uint64), 2, nil)
 }
 
 // Whatever the size, the ring holds the latest things in order, few others, and takes memory only as they come.
@@ -65,6 +65,35 @@ func TestTheLatestOfLanesThatRestAreKept(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Where bytes are the bound, it is known since when nothing is missing.
+func TestSince(t *testing.T) {
+	t.Parallel()
+	const lanes, cost = 4, 1 << 10
+	r := New(1<<20, 16*perChunk*cost, lanes, new(atomic.Uint64), 1, func(i *int) int64 { return int64(*i) })
+	for i := range 8 * perChunk * 7 {
+		by := uint32(0)
+		if i%7 == 0 {
+			by = uint32(1 + i/7%(lanes-1))
+		}
+		r.Add(by, &i, cost)
+		if i%97 > 0 {
+			continue
+		}
+		kept := map[int]bool{}
+		for _, e := range r.All() {
+			kept[e.Thing] = true
+		}
+		for j := int(r.Since()) + 1; j <= i; j++ {
+			if !kept[j] {
+				t.Fatalf("of %d things, number %d is forgotten, after %d", i+1, j, r.Since())
+			}
+		}
+	}
+	if since := r.Since(); since < perChunk*7 || since > 8*perChunk*7-8*perChunk {
+		t.Errorf("nothing is forgotten since %d of %d", since, 8*perChunk*7)
 	}
 }
 
