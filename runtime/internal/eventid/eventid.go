@@ -36,15 +36,40 @@ func AppendHex(b []byte, x uint64) []byte {
 	return binary.BigEndian.AppendUint64(b, digits(uint32(x)))
 }
 
+// each is one in every byte.
+const each = 0x0101010101010101
+
 // digits returns the eight hexadecimal digits of x, as eight bytes at once.
 func digits(x uint32) uint64 {
-	const each = 0x0101010101010101 // one in every byte
 	d := uint64(x)
 	d = (d | d<<16) & 0x0000ffff0000ffff
 	d = (d | d<<8) & 0x00ff00ff00ff00ff
 	d = (d | d<<4) & 0x0f0f0f0f0f0f0f0f
 	letters := (d + 6*each) >> 4 & each // one where a digit is above 9
 	return d + '0'*each + letters*('a'-'0'-10)
+}
+
+// ReadHex is the inverse of AppendHex: it reads the 16 digits at the beginning of b, and reports whether all are what AppendHex writes.
+func ReadHex(b []byte) (x uint64, ok bool) {
+	high, fine := number(binary.BigEndian.Uint64(b))
+	low, ok := number(binary.BigEndian.Uint64(b[8:]))
+	return uint64(high)<<32 | uint64(low), fine && ok
+}
+
+// ReadHexByte reads the two digits at the beginning of b like ReadHex.
+func ReadHexByte(b []byte) (x byte, ok bool) {
+	n, ok := number('0'*each&^0xffff | uint64(binary.BigEndian.Uint16(b)))
+	return byte(n), ok
+}
+
+// number is the inverse of digits. What it makes of bytes that are no digits has other digits.
+func number(d uint64) (x uint32, ok bool) {
+	letters := d >> 6 & each
+	n := d&(0x0f*each) + 9*letters
+	n = (n | n>>4) & 0x00ff00ff00ff00ff
+	n = (n | n>>8) & 0x0000ffff0000ffff
+	x = uint32(n | n>>16)
+	return x, digits(x) == d
 }
 
 // Parse is the inverse of [ID.String].

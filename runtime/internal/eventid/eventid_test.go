@@ -2,6 +2,7 @@ package eventid
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -52,6 +53,28 @@ func TestDigits(t *testing.T) {
 			y := x>>shift | x<<(64-shift)
 			if got, want := string(AppendHex([]byte("x"), y)), fmt.Sprintf("x%016x", y); got != want {
 				t.Fatalf("%s; want %s", got, want)
+			}
+			if back, ok := ReadHex(AppendHex(nil, y)); back != y || !ok {
+				t.Fatalf("%x is read as %x, %t", y, back, ok)
+			}
+		}
+	}
+}
+
+// Nothing is read but what is written: of the 256 bytes 16 are digits, wherever they stand.
+func TestOnlyDigitsAreRead(t *testing.T) {
+	t.Parallel()
+	for at := range 16 {
+		for c := range 256 {
+			text := []byte("0123456789abcdef")
+			text[at] = byte(c)
+			want, err := strconv.ParseUint(string(text), 16, 64)
+			digit := err == nil && strings.IndexByte("0123456789abcdef", byte(c)) >= 0
+			if x, ok := ReadHex(text); ok != digit || ok && x != want {
+				t.Errorf("%q is read as %x, %t", text, x, ok)
+			}
+			if x, ok := ReadHexByte(text[at&^1:]); ok != digit || ok && x != byte(want>>(56-at/2*8)) {
+				t.Errorf("%q is read as %x, %t", text[at&^1:][:2], x, ok)
 			}
 		}
 	}

@@ -9,7 +9,6 @@ package traceparent
 import (
 	"cmp"
 	"encoding/binary"
-	"encoding/hex"
 
 	"meseta/runtime/internal/eventid"
 )
@@ -46,23 +45,13 @@ func Parse(value []byte) (trace eventid.ID, ok bool) {
 	case len(value) > Size && (string(value[:2]) == "00" || value[Size] != '-'):
 		return trace, false
 	}
-	var version, flags [1]byte
-	var id [16]byte
-	var span [8]byte
-	if !decode(version[:], value[:2]) || !decode(id[:], value[3:35]) || !decode(span[:], value[36:52]) || !decode(flags[:], value[53:Size]) {
+	version, fine := eventid.ReadHexByte(value)
+	node, fineNode := eventid.ReadHex(value[3:])
+	seq, fineSeq := eventid.ReadHex(value[19:])
+	parent, fineParent := eventid.ReadHex(value[36:])
+	if _, ok := eventid.ReadHexByte(value[53:]); !ok || !fine || !fineNode || !fineSeq || !fineParent {
 		return trace, false
 	}
-	trace = eventid.ID{Node: binary.BigEndian.Uint64(id[:8]), Seq: binary.BigEndian.Uint64(id[8:])}
-	return trace, version[0] != 0xff && !trace.IsZero() && span != [8]byte{}
-}
-
-// decode reads hexadecimal digits, which must be in lower case.
-func decode(into, digits []byte) bool {
-	for _, c := range digits {
-		if 'A' <= c && c <= 'F' {
-			return false
-		}
-	}
-	_, err := hex.Decode(into, digits)
-	return err == nil
+	trace = eventid.ID{Node: node, Seq: seq}
+	return trace, version != 0xff && !trace.IsZero() && parent != 0
 }

@@ -56,3 +56,11 @@ func BenchmarkAppend(b *testing.B) {
 		traceparent.Append(buffer, eventid.ID{Node: 0x0123456789abcdef, Seq: seq})
 	}
 }
+
+func BenchmarkParse(b *testing.B) {
+	b.ReportAllocs()
+	value := traceparent.Append(nil, eventid.ID{Node: 0x0123456789abcdef, Seq: 7})
+	for b.Loop() {
+		traceparent.Parse(value)
+	}
+}
