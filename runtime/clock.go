@@ -8,10 +8,3 @@ type Clock interface {
 	// AfterFunc runs f once after d. f must not block. stop reports whether it kept f from running.
 	AfterFunc(d time.Duration, f func()) (stop func() bool)
 }
-
-type realClock struct{}
-
-func (realClock) Now() time.Time { return time.Now() }
-func (realClock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
-	return time.AfterFunc(d, f).Stop
-}

@@ -78,7 +78,7 @@ type abroad Node
 func (n *abroad) SendUserMessage(pid *actor.PID, message any) {
 	if e, ok := unwrap(message); ok {
 		e.To = PID{ID: pid.GetId(), Addr: pid.GetAddress()}
-		(*Node)(n).send(0, e)
+		(*Node)(n).send(nil, e)
 	}
 }
 

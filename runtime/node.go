@@ -16,6 +16,7 @@ import (
 	"meseta/runtime/internal/registry"
 	"meseta/runtime/internal/slots"
 	"meseta/runtime/internal/stderrlog"
+	"meseta/runtime/internal/watch"
 	"meseta/runtime/internal/workers"
 )
 
@@ -85,7 +86,7 @@ func NewNode(o Options) (*Node, error) {
 		dropped: o.Dropped, recent: slots.New[Actor](),
 	}
 	if n.clock == nil {
-		n.clock = realClock{}
+		n.clock = watch.System{}
 	}
 	if n.scheduler == nil {
 		n.scheduler = &workers.Pool{}

@@ -43,15 +43,21 @@ func (a *Actor) traceSend(o *observers, to *Actor, it *item) bool {
 	r.From, r.To, r.Message, r.Size = a.self, to.self, it.payload, it.size
 	sent, _ := t.record(o, a.lane, &r, events.Place{})
 	if !r.Queued {
-		return a.node.admit(o, to, it, sent, a.lane)
+		return a.node.admit(o, to, it, sent, a.lane, 0)
 	}
 	it.cause = sent.Seq + 1
 	return true
 }
 
-// traceEnvelope traces the sending of e.
-func (n *Node) traceEnvelope(o *observers, lane uint32, e *Envelope) EventID {
-	var r events.Memo
+// traceEnvelope traces that by, or nobody of ours, sends e.
+func (n *Node) traceEnvelope(o *observers, by *Actor, e *Envelope) EventID {
+	r, lane := events.Memo{}, uint32(0)
+	if by != nil {
+		lane = by.lane
+		if by.turn.Seq != 0 {
+			r.Time = by.traced.burst.Now(&n.trace.watch)
+		}
+	}
 	r.Cause, r.Kind, r.What, r.From, r.To = e.Cause, EventSend, OnMessage, e.From, e.To
 	if e.Message == nil {
 		r.Message = &raw{Name: e.Name}
@@ -84,8 +90,8 @@ func Said(b Behavior, to string, m proto.Message) {
 	}
 }
 
-// admit shows to the filters what cause led to, and traces what becomes of it.
-func (n *Node) admit(o *observers, a *Actor, it *item, cause EventID, by uint32) bool {
+// admit shows to the filters what cause led to, and traces what becomes of it, at that time; 0 is now.
+func (n *Node) admit(o *observers, a *Actor, it *item, cause EventID, by uint32, at int64) bool {
 	if len(o.filters) > 0 && !o.keep(a, it) {
 		var r events.Memo
 		it.memo(&r, EventDrop, a, cause)
@@ -98,6 +104,7 @@ func (n *Node) admit(o *observers, a *Actor, it *item, cause EventID, by uint32)
 	}
 	var r events.Memo
 	it.memo(&r, EventEnqueue, a, cause)
+	r.Time = at
 	id, _ := n.trace.record(o, by, &r, events.Place{})
 	it.cause = id.Seq
 	return true
@@ -133,12 +140,7 @@ func (it *item) memo(r *events.Memo, kind EventKind, a *Actor, cause EventID) {
 	case OnCall, OnAnswer, OnTimer:
 		r.Code = it.payload.(call).code()
 	case OnRequest:
-		p := it.payload.(request)
-		words := events.Words{Name: describe(p)}
-		if kind == EventEnqueue {
-			words.Note = events.ParentOf(p.subject())
-		}
-		r.Message = &words
+		r.Message = events.WordsOf(it.payload.(request).subject(), kind)
 	}
 }
 
@@ -218,9 +220,4 @@ func (n *Node) causeHere() EventID {
 func here() EventID { return labels.Here() }
 
 // attribute makes cause the cause of what this goroutine does until done is called.
-func attribute(cause EventID) (done func()) {
-	if cause.IsZero() {
-		return func() {}
-	}
-	return labels.Attribute(cause)
-}
+func attribute(cause EventID) (done func()) { return labels.Attribute(cause) }

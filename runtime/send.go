@@ -28,7 +28,7 @@ func (a *Actor) Send(to PID, m proto.Message) {
 			return
 		}
 	}
-	n.send(a.lane, Envelope{From: a.self, To: to, Name: nameOf(m), Message: m, Cause: a.turn})
+	n.send(a, Envelope{From: a.self, To: to, Name: nameOf(m), Message: m, Cause: a.turn})
 }
 
 // encodable returns why m cannot be encoded, or nil. It costs one comparison if m can always be encoded and is of the same
@@ -47,7 +47,7 @@ func (a *Actor) encodable(m proto.Message) error {
 
 // SendRaw sends bytes under a name, for messages whose type is not linked into this program.
 func (a *Actor) SendRaw(to PID, name string, body []byte) {
-	a.home().send(a.lane, Envelope{From: a.self, To: to, Name: name, Body: body, Cause: a.turn})
+	a.home().send(a, Envelope{From: a.self, To: to, Name: name, Body: body, Cause: a.turn})
 }
 
 // Reply sends m to [Actor.From].
@@ -65,7 +65,7 @@ func (a *Actor) Forward(to PID) {
 	}
 	e := a.current.envelope(to)
 	e.Cause = a.turn
-	a.node.send(a.lane, e)
+	a.node.send(a, e)
 }
 
 // envelope is the message as it travels to another actor.
@@ -77,10 +77,10 @@ func (it *item) envelope(to PID) Envelope {
 	return Envelope{From: it.from, To: to, Name: nameOf(m), Message: m}
 }
 
-// send brings e, whose cause is the turn it is sent in, to where it belongs. It is traced in that lane.
-func (n *Node) send(lane uint32, e Envelope) {
+// send brings e, whose cause is the turn of by that it is sent in, to where it belongs. by is nil for what no actor of ours sends.
+func (n *Node) send(by *Actor, e Envelope) {
 	if o := n.trace.observers.Load(); o != nil {
-		e.Cause = n.traceEnvelope(o, lane, &e)
+		e.Cause = n.traceEnvelope(o, by, &e)
 	}
 	if e.Message == nil {
 		if err := names.CheckMessage(e.Name); err != nil {
@@ -134,7 +134,11 @@ func (n *Node) deliver(a *Actor, e Envelope) bool {
 		n.Dropped(e, malformed)
 		return true
 	}
-	return n.put(a, item{kind: OnMessage, size: uint32(len(e.Body)), from: e.From, payload: payload}, e.Cause)
+	it := item{kind: OnMessage, size: uint32(len(e.Body)), from: e.From, payload: payload}
+	if o := n.trace.observers.Load(); o != nil && !n.admit(o, a, &it, e.Cause, a.lane+1, e.Came) {
+		return true
+	}
+	return n.hand(a, &it)
 }
 
 // Refused implements [Receiver].

@@ -77,9 +77,7 @@ func (t *Trace) init(n *Node, o Options) {
 		t.lanes = 1 // so that numbers follow from what happens
 	}
 	t.mark = eventid.Mark(n.addr, o.Seed)
-	if o.TraceRing > 0 {
-		t.Record(o.TraceRing)
-	}
+	t.Record(o.TraceRing)
 }
 
 // Trace is the node's record of what happens on it.
@@ -175,6 +173,14 @@ func (t *Trace) record(o *observers, lane uint32, r *events.Memo, before events.
 		}
 	}
 	return EventID{Node: t.mark, Seq: seq}, at
+}
+
+// Moment is the time that traces note now, in nanoseconds since 1970; 0 while nothing is traced. See Envelope.Came.
+func (n *Node) Moment() int64 {
+	if n.trace.observers.Load() == nil {
+		return 0
+	}
+	return n.trace.watch.Now()
 }
 
 // show shows e to one watcher.

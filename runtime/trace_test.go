@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -123,5 +124,58 @@ func TestEventIDsAreOfTheirNode(t *testing.T) {
 	}
 	if ids[0] != ids[1] || ids[0] == ids[2] {
 		t.Errorf("the first events of nodes with seeds 7, 7 and 8 are %v", ids)
+	}
+}
+
+// looked is a clock on which a nanosecond passes whenever somebody looks.
+type looked struct{ at atomic.Int64 }
+
+func (c *looked) Now() time.Time                              { return time.Unix(0, c.at.Add(1)) }
+func (c *looked) AfterFunc(time.Duration, func()) func() bool { return func() bool { return true } }
+
+// Of what a turn sends to other nodes the first messages have their own times, and of many more some, as within a node.
+func TestTimesOfManyMessagesToOthers(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, func(o *runtime.Options) { o.Clock, o.TraceRing = &looked{}, 1000 })
+	s := spawn(t, n, "scribe", &scribe{})
+	wait(t, runtime.Dispatch(s, func(s *scribe) int {
+		for range 100 {
+			s.Send(runtime.PID{ID: "x", Addr: "127.0.0.1:9"}, wrapperspb.Bool(true))
+		}
+		return 0
+	}))
+	sent, times := 0, map[time.Time]bool{}
+	for _, e := range n.Trace().Events() {
+		if e.Kind == runtime.EventSend {
+			sent++
+			times[e.Time] = true
+		}
+	}
+	if want := 8 + (100-8+7)/8; sent != 100 || len(times) != want {
+		t.Errorf("%d messages were sent at %d times; want 100 at %d", sent, len(times), want)
+	}
+}
+
+// A wire may tell when a message came, by the node's own time. While nothing is traced there is none.
+func TestWhenMessagesCame(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, func(o *runtime.Options) { o.Clock = &looked{} })
+	s := spawn(t, n, "scribe", &scribe{})
+	if at := n.Moment(); at != 0 {
+		t.Errorf("on a node that is not traced it is %d", at)
+	}
+	n.Trace().Record(1000)
+	came := n.Moment()
+	for _, at := range []int64{came, 0} {
+		n.Deliver(runtime.Envelope{To: s.PID(), Name: "m", Came: at})
+	}
+	var times []int64
+	for _, e := range n.Trace().Events() {
+		if e.Kind == runtime.EventEnqueue {
+			times = append(times, e.Time.UnixNano())
+		}
+	}
+	if len(times) != 2 || times[0] != came || times[1] <= came {
+		t.Errorf("what came at %d, and after it, was queued at %v", came, times)
 	}
 }

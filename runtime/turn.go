@@ -85,7 +85,7 @@ func (a *Actor) terminate(it *item) {
 
 // put queues for a what cause led to, unless a filter of a test keeps it.
 func (n *Node) put(a *Actor, it item, cause EventID) bool {
-	if o := n.trace.observers.Load(); o != nil && !n.admit(o, a, &it, cause, a.lane+1) {
+	if o := n.trace.observers.Load(); o != nil && !n.admit(o, a, &it, cause, a.lane+1, 0) {
 		return true
 	}
 	return n.hand(a, &it)

@@ -13,6 +13,7 @@ type Envelope struct {
 	Message  proto.Message // nil when only Body is known
 	Body     []byte        // the encoded message; nil when only Message is known
 	Cause    EventID       // the event of its sending; zero when that is not traced
+	Came     int64         // when it came, as Node.Moment told for some of those that were read together; 0: when it is delivered
 	Size     uint32        // of Message, encoded, in bytes, where proto.Size, or SizeVT of fast code, has just been called; else 0
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"meseta/runtime"
+	"meseta/runtime/internal/traceparent"
 )
 
 // Peers say the same heads again and again: an agent's status updates differ in their bodies only. A message whose head
@@ -79,7 +80,7 @@ func (s *spoken) begins(window []byte) int {
 		return n
 	}
 	size := n + causeLength + len(s.after)
-	if len(window) < size || string(window[n+causeLength:size]) != s.after || !parseable(window[n:n+causeLength]) {
+	if len(window) < size || string(window[n+causeLength:size]) != s.after || !traceparent.Harmless(window[n:n+causeLength]) {
 		return 0
 	}
 	return size
@@ -89,19 +90,9 @@ func (s *spoken) begins(window []byte) int {
 func (s *spoken) envelope(window []byte) runtime.Envelope {
 	e := s.message
 	if s.after != "" {
-		e.Cause = parseCause(window[len(s.before) : len(s.before)+causeLength])
+		e.Cause = traceparent.Cause(window[len(s.before) : len(s.before)+causeLength])
 	}
 	return e
-}
-
-// parseable reports whether value can stand in a head without ending it.
-func parseable(value []byte) bool {
-	for _, c := range value {
-		if c <= ' ' || c >= 0x7f {
-			return false
-		}
-	}
-	return true
 }
 
 // heard has the hashes of what came once. Most that comes once, as when a node takes over, comes from many actors: it costs more
@@ -162,6 +153,7 @@ func (c *inbound) again() (done bool, err error) {
 		return false, nil
 	}
 	e := s.envelope(window)
+	e.Came = c.moment()
 	if s.chunked {
 		body, framed := onlyChunk(window[size:])
 		if framed > len(window)-size && size+framed <= c.r.Size() { // wait for the rest of it

@@ -120,15 +120,6 @@ func appendPID(b []byte, pid runtime.PID) []byte {
 	return append(b, pid.Addr...)
 }
 
-// parseCause reads what caused a message; nonsense is no cause.
-func parseCause(value []byte) runtime.EventID {
-	id, ok := traceparent.Parse(value)
-	if !ok {
-		return runtime.EventID{}
-	}
-	return id
-}
-
 // appendEscaped writes an actor's id as a path segment. Parentheses stay as they are: slave(1).
 func appendEscaped(b []byte, id string) []byte {
 	if plain(id) {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"meseta/runtime"
+	"meseta/runtime/internal/traceparent"
 	"meseta/runtime/web"
 )
 
@@ -163,7 +164,7 @@ func FuzzMessage(f *testing.F) {
 			t.Fatal(err)
 		}
 		target, err := parseTarget(string(h.target))
-		if err != nil || target.id != to || target.name != name || !bytes.Equal(got, body) || parseCause(h.cause) != e.Cause {
+		if err != nil || target.id != to || target.name != name || !bytes.Equal(got, body) || traceparent.Cause(h.cause) != e.Cause {
 			t.Fatalf("%+v came as %+v %q, %v", e, target, got, err)
 		}
 		lost := 0

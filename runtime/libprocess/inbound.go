@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"meseta/runtime"
+	"meseta/runtime/internal/traceparent"
 	"meseta/runtime/web"
 )
 
@@ -275,7 +276,7 @@ func (c *inbound) envelope() (runtime.Envelope, error) {
 	}
 	return runtime.Envelope{
 		From: from, To: runtime.PID{ID: to.id, Addr: c.wire.addr}, Name: to.name,
-		Body: c.body, Cause: parseCause(c.head.cause),
+		Body: c.body, Cause: traceparent.Cause(c.head.cause), Came: c.moment(),
 	}, nil
 }
 

@@ -19,6 +19,9 @@ type pace struct {
 	timed bool // a deadline is set
 	came  int  // since it was
 
+	taken  uint  // messages of the latest read
+	looked int64 // when the latest of them was taken of which the time was looked up
+
 	full    bool   // the latest read filled the buffer
 	carried []byte // from a smaller buffer, to be read first
 }
@@ -45,7 +48,7 @@ func (c *inbound) Read(b []byte) (int, error) {
 		}
 	}
 	n, err := c.conn.Read(b)
-	c.begun, c.full = true, n == len(b)
+	c.begun, c.full, c.taken = true, n == len(b), 0
 	c.came += n
 	if c.timed && errors.Is(err, os.ErrDeadlineExceeded) {
 		err = &badRequest{http.StatusRequestTimeout, "the request takes too long"}
@@ -81,4 +84,17 @@ func (c *inbound) grow() {
 	left, _ := c.r.Peek(c.r.Buffered())
 	c.carried = bytes.Clone(left)
 	c.r = bufio.NewReaderSize(c, busyBuffer)
+}
+
+// perLook is of how many messages of one read the first has its own time in traces, and the others the same: to look costs as much as
+// to remember.
+const perLook = 8
+
+// moment is when the next message came.
+func (c *inbound) moment() int64 {
+	if clock, ok := c.wire.receiver.(interface{ Moment() int64 }); ok && c.taken%perLook == 0 {
+		c.looked = clock.Moment()
+	}
+	c.taken++
+	return c.looked
 }

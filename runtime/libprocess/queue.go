@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"meseta/runtime"
+	"meseta/runtime/internal/traceparent"
 )
 
 // queue is messages, encoded, on their way to one peer. They lie in blocks that are given back as they are written: what
@@ -135,6 +136,6 @@ func (h *head) sent(body []byte) runtime.Envelope {
 	id, addr, _ := strings.Cut(string(h.from), "@")
 	return runtime.Envelope{
 		From: runtime.PID{ID: id, Addr: addr}, To: runtime.PID{ID: to.id}, Name: to.name,
-		Body: append([]byte{}, body...), Cause: parseCause(h.cause),
+		Body: append([]byte{}, body...), Cause: traceparent.Cause(h.cause),
 	}
 }

@@ -26,3 +26,12 @@ func ParentOf(about fmt.Stringer) string {
 	}
 	return ""
 }
+
+// WordsOf are those of a request to which something happens. Where it is queued they say what it came with.
+func WordsOf(about fmt.Stringer, happens Happening) *Words {
+	words := Words{Name: Describe(about)}
+	if happens == Enqueue {
+		words.Note = ParentOf(about)
+	}
+	return &words
+}

@@ -103,8 +103,11 @@ func Here() eventid.ID {
 	return eventid.ID{Node: l.node, Seq: turn}
 }
 
-// Attribute labels this goroutine with cause, which is no turn of an actor, until done is called.
+// Attribute labels this goroutine with cause, which is no turn of an actor, until done is called. It does nothing if there is none.
 func Attribute(cause eventid.ID) (done func()) {
+	if cause.IsZero() {
+		return func() {}
+	}
 	l := New("", cause.Node)
 	l.Begin(cause)
 	return func() {

@@ -36,6 +36,25 @@ func span(id eventid.ID) uint64 {
 	return cmp.Or(id.Node^id.Seq*odd, 1)
 }
 
+// Cause is the trace that value names; nonsense names none.
+func Cause(value []byte) eventid.ID {
+	id, ok := Parse(value)
+	if !ok {
+		return eventid.ID{}
+	}
+	return id
+}
+
+// Harmless reports whether value can stand in a head without ending it.
+func Harmless(value []byte) bool {
+	for _, c := range value {
+		if c <= ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
 // Parse returns the trace that value names. What does not follow the recommendation is no trace, and neither are the ids
 // that it forbids. Of later versions it reads what they have in common with this one.
 func Parse(value []byte) (trace eventid.ID, ok bool) {
