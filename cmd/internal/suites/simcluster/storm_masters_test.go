@@ -31,7 +31,7 @@ func TestStormOfMasters(t *testing.T) {
 			t.Parallel()
 			t.Cleanup(func() {
 				if t.Failed() {
-					t.Logf("to see it again: MESETA_SEED=%d go test ./cmd/internal/suites/simcluster -run TestStormOfMasters", seed)
+					t.Log(again(seed, "TestStormOfMasters"))
 				}
 			})
 			s := rage(t, seed, nil)

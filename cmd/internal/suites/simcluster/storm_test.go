@@ -42,7 +42,7 @@ func TestStorm(t *testing.T) {
 				t.Parallel()
 				t.Cleanup(func() {
 					if t.Failed() {
-						t.Logf("to see it again: MESETA_SEED=%d go test ./cmd/internal/suites/simcluster -run TestStorm", seed)
+						t.Log(again(seed, "TestStorm"))
 					}
 				})
 				s := newStorm(t, seed)
@@ -66,6 +66,12 @@ func TestStorm(t *testing.T) {
 	if !t.Failed() && len(all) >= usualSeeds {
 		happened.demand(t, usual...)
 	}
+}
+
+// again says how the storm of a seed is seen again. A single one is traced, which may change what happens in it.
+func again(seed uint64, test string) string {
+	return fmt.Sprintf("to see it again: MESETA_SEED=%d go test ./cmd/internal/suites/simcluster -run %s; if that passes: MESETA_FIRST=%[1]d MESETA_SEEDS=1 "+
+		"MESETA_TEST_LOG=1", seed, test)
 }
 
 const usualSeeds, manySeeds = 6, 60
