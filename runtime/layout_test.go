@@ -24,6 +24,9 @@ func TestSendersAndActorShareNoCacheLine(t *testing.T) {
 			t.Errorf("%s ends at %d, and %s begins at %d", gap.before, gap.end, gap.after, gap.begin)
 		}
 	}
+	if at := field(t, actor, "mailbox").Offset + field(t, box, "line").Offset; at < queue+out.Offset {
+		t.Errorf("the actor writes the line of the mailbox, at %d, where senders write too", at)
+	}
 	for _, name := range []string{"usual", "lenient", "current", "from", "turn"} {
 		if at := field(t, actor, name).Offset; at < queue+out.Offset {
 			t.Errorf("the actor writes %s, at %d, where senders write too", name, at)

@@ -1,6 +1,8 @@
 package runtime
 
 import (
+	"sync/atomic"
+
 	"meseta/runtime/internal/departure"
 	"meseta/runtime/internal/events"
 	"meseta/runtime/internal/queue"
@@ -41,16 +43,21 @@ type mailbox struct {
 	actor *Actor
 	end   departure.Departure
 	queue queue.Queue[item]
+	line  atomic.Uint32 // in which it ran last, for the scheduler
 }
 
 // buffers are what busy actors borrow.
 var buffers queue.Buffers[item]
 
-// put appends it. It reports false when the actor has terminated.
-func (m *mailbox) put(it *item) bool {
+// put appends it. It reports false when the actor has terminated. The sender is nil if it is not known; otherwise this is one
+// of its turns, and m runs where it does.
+func (m *mailbox) put(it *item, sender *Actor) bool {
 	wake, ok := m.queue.Put(it)
 	if wake {
-		m.actor.node.scheduler.Schedule(m)
+		if sender == nil {
+			sender = m.actor
+		}
+		m.actor.node.scheduler.Schedule(m, sender.mailbox.line.Load())
 	}
 	return ok
 }
@@ -62,9 +69,12 @@ func (m *mailbox) interrupt(cause EventID) {
 }
 
 // Run implements [Task].
-func (m *mailbox) Run(max int) (more bool) {
+func (m *mailbox) Run(line uint32, max int) (more bool) {
 	returned := false
 	defer m.actor.caught(&returned)
+	if m.line.Load() != line {
+		m.line.Store(line)
+	}
 	if turns.Checked {
 		defer turns.Enter(m.actor)()
 	}

@@ -89,7 +89,7 @@ func NewNode(o Options) (*Node, error) {
 		n.clock = watch.System{}
 	}
 	if n.scheduler == nil {
-		n.scheduler = &workers.Pool{}
+		n.scheduler = workers.New()
 	}
 	if o.Seed == 0 {
 		o.Seed = rand.Uint64()

@@ -24,7 +24,7 @@ func (a *Actor) Send(to PID, m proto.Message) {
 			if o := n.trace.observers.Load(); o != nil && !a.traceSend(o, target, &it) {
 				return
 			}
-			n.hand(target, &it)
+			n.hand(target, &it, a)
 			return
 		}
 	}
@@ -138,7 +138,7 @@ func (n *Node) deliver(a *Actor, e Envelope) bool {
 	if o := n.trace.observers.Load(); o != nil && !n.admit(o, a, &it, e.Cause, a.lane+1, e.Came) {
 		return true
 	}
-	return n.hand(a, &it)
+	return n.hand(a, &it, a)
 }
 
 // Refused implements [Receiver].

@@ -73,7 +73,7 @@ func Spawn[B Behavior](n *Node, id string, b B) (Ref[B], error) {
 		return Ref[B]{}, fmt.Errorf("runtime: there is an actor %q already", id)
 	}
 	start.cause = n.traceSpawn(a).Seq // known only when the id is its own
-	n.scheduler.Schedule(&a.mailbox)
+	n.scheduler.Schedule(&a.mailbox, a.lane)
 	return Ref[B]{pid: a.self, behavior: b, actor: a}, nil
 }
 

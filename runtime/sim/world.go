@@ -159,7 +159,7 @@ func (w *World) step() {
 	switch {
 	case s.work != nil:
 		s.work()
-	case s.task.Run(1):
+	case s.task.Run(0, 1):
 		w.runq = append(w.runq, s)
 	}
 }
@@ -224,7 +224,7 @@ func (h *host) fatal(p runtime.Panic) {
 
 type hostScheduler host
 
-func (s *hostScheduler) Schedule(t runtime.Task) {
+func (s *hostScheduler) Schedule(t runtime.Task, _ uint32) {
 	s.world.runq = append(s.world.runq, step{host: (*host)(s), task: t})
 }
 
