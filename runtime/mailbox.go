@@ -49,15 +49,11 @@ type mailbox struct {
 // buffers are what busy actors borrow.
 var buffers queue.Buffers[item]
 
-// put appends it. It reports false when the actor has terminated. The sender is nil if it is not known; otherwise this is one
-// of its turns, and m runs where it does.
-func (m *mailbox) put(it *item, sender *Actor) bool {
+// put appends it; m will best run where near did last. It reports false when the actor has terminated.
+func (m *mailbox) put(it *item, near *Actor) bool {
 	wake, ok := m.queue.Put(it)
 	if wake {
-		if sender == nil {
-			sender = m.actor
-		}
-		m.actor.node.scheduler.Schedule(m, sender.mailbox.line.Load())
+		m.actor.node.scheduler.Schedule(m, near.mailbox.line.Load())
 	}
 	return ok
 }

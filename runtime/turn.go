@@ -88,12 +88,12 @@ func (n *Node) put(a *Actor, it item, cause EventID) bool {
 	if o := n.trace.observers.Load(); o != nil && !n.admit(o, a, &it, cause, a.lane+1, 0) {
 		return true
 	}
-	return n.hand(a, &it, nil)
+	return n.hand(a, &it, a)
 }
 
-// hand queues it, or drops it if a has terminated. The sender is nil if this is not one of its turns.
-func (n *Node) hand(a *Actor, it *item, sender *Actor) bool {
-	if !a.mailbox.put(it, sender) {
+// hand queues it, or drops it if a has terminated. On a turn of near, a had best run where that does.
+func (n *Node) hand(a *Actor, it *item, near *Actor) bool {
+	if !a.mailbox.put(it, near) {
 		n.drop(a, it)
 		return false
 	}
