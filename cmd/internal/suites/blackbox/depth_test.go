@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"syscall"
 	"testing"
 )
@@ -131,4 +134,42 @@ func (j *jail) ungrouped(t *testing.T) {
 		}
 		return left
 	})
+}
+
+// Whoever runs beside the executor of a group, in its container, has not got its rights over the agent either, nor those of the tasks. The
+// group is that of a framework of the same user.
+func TestNobodyEscapesFromExecutors(t *testing.T) {
+	t.Parallel()
+	j := newJail(t, confinement, "--bounding_capabilities="+dockers, "--seccomp_config_dir="+profiles(t), "--resources=cpus:8;mem:4096;disk:1000")
+	if _, err := exec.LookPath("nsenter"); err != nil {
+		t.Skip(err)
+	}
+	other := start(t, nil, "mesos-execute", "--master="+j.master.address, "--task="+taskIn("other", `"mesos": {}`, `{"value": "echo `+j.Word+`; sleep 1000"}`))
+	other.awaits("TASK_RUNNING")
+	j.Sandbox = j.sandboxOf("other")
+	before := j.state()
+	tasks, err := json.Marshal(map[string]any{"tasks": []any{member{"grouped", "while :; do sleep 1000; done", nil}.task()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	group := &process{t: t, name: "mesos-execute", out: &transcript{}, cmd: exec.Command("nsenter", "--setgid=65534", "--setuid=65534", "--",
+		filepath.Join(bin, "mesos-execute"), "--master="+j.master.address, "--task_group="+string(tasks))}
+	group.cmd.Stdout, group.cmd.Stderr, group.cmd.Env = group.out, group.out, clean(os.Environ())
+	group.begin()
+	group.awaits("TASK_RUNNING")
+	all := j.nested(t)
+	if len(all) != 1 {
+		t.Fatalf("there are the containers %v, want that of the task: %s", all, group.out)
+	}
+	judge(t, j.enters(t, within(all[0].executor, "session"), j.command(cell{user: "nobody"})))
+	group.signal(syscall.SIGTERM)
+	group.ends()
+	j.ungrouped(t)
+	if after := j.state(); after != before {
+		t.Errorf("outside there was\n%s\nand now is\n%s", before, after)
+	}
+	other.signal(syscall.SIGTERM)
+	other.ends()
+	j.clean()
+	j.empty()
 }
