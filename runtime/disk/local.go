@@ -14,15 +14,20 @@ func (Local) OpenRoot(name string) (*os.Root, error) { return os.OpenRoot(name) 
 
 // OpenFile implements [Disk].
 func (Local) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
-	f, err := os.OpenFile(name, flag, perm)
+	f, err := openFile(name, flag, perm)
 	if err != nil {
 		return nil, err // not a nil *os.File in a File
 	}
 	return f, nil
 }
 
-// MkdirAll implements [Disk].
-func (Local) MkdirAll(name string, perm fs.FileMode) error { return os.MkdirAll(name, perm) }
+// MkdirAll implements [Disk]. Most directories are new in one that exists, which takes one system call.
+func (Local) MkdirAll(name string, perm fs.FileMode) error {
+	if os.Mkdir(name, perm) == nil {
+		return nil
+	}
+	return os.MkdirAll(name, perm)
+}
 
 // Rename implements [Disk].
 func (Local) Rename(from, to string) error { return os.Rename(from, to) }

@@ -107,7 +107,7 @@ func (v Visitor) enter(dir int, name string) (l level, err error) {
 		return l, os.NewSyscallError("fstat", err)
 	}
 	l = level{name: name, dev: about.Dev, ino: about.Ino}
-	buffer := make([]byte, 16<<10)
+	buffer := make([]byte, 4<<10)
 	for {
 		n, err := unix.ReadDirent(dir, buffer)
 		if errors.Is(err, unix.EINTR) {

@@ -23,7 +23,7 @@ const rounds = 3
 
 func remove(in int, path string) (err error) {
 	for range rounds {
-		err = unlink(in, path)
+		err = drop(in, path)
 		if !occupied(err) {
 			return err
 		}
@@ -31,7 +31,7 @@ func remove(in int, path string) (err error) {
 			return err
 		}
 	}
-	if left := unlink(in, path); !occupied(left) {
+	if left := drop(in, path); !occupied(left) {
 		return left
 	}
 	return err
@@ -67,12 +67,26 @@ func empty(in int, path string) error {
 	return first
 }
 
-// unlink removes a file, a link or an empty directory.
+// unlink removes a file, a link or an empty directory, whose name is more likely that of a file.
 func unlink(in int, name string) error {
 	err := unix.Unlinkat(in, name, 0)
 	if errors.Is(err, unix.EISDIR) {
 		err = unix.Unlinkat(in, name, unix.AT_REMOVEDIR)
 	}
+	return removed(name, err)
+}
+
+// drop does what unlink does with a name that is more likely that of a directory.
+func drop(in int, name string) error {
+	err := unix.Unlinkat(in, name, unix.AT_REMOVEDIR)
+	if errors.Is(err, unix.ENOTDIR) {
+		err = unix.Unlinkat(in, name, 0)
+	}
+	return removed(name, err)
+}
+
+// removed returns the error of having removed a name. It is none if there was no such name.
+func removed(name string, err error) error {
 	if err == nil || errors.Is(err, unix.ENOENT) {
 		return nil
 	}
