@@ -183,7 +183,10 @@ func (x *Containerizer) attend(c *container, started *process) {
 		defer x.running.remove(started)
 		var limit *slavepb.ContainerLimitation
 		status, err := started.end(func() { limit = x.limitOf(&c.Container) })
-		return end{status, cmp.Or(limit, x.scribes.Broken(c.Runtime))}, err
+		if limit == nil && c.scribed {
+			limit = x.scribes.Broken(c.Runtime)
+		}
+		return end{status, limit}, err
 	})
 	runtime.Await(x, ended, func(e end, err error) {
 		c.limited = cmp.Or(c.limited, e.limit)

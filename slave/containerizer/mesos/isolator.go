@@ -131,7 +131,8 @@ type Container struct {
 
 	Filter []byte // the program for Setup's Seccomp profile, as the kernel reads it; none means that all system calls are allowed
 
-	pid int // of the first process; 0 until it runs
+	pid     int  // of the first process; 0 until it runs
+	scribed bool // processes write its output, or may do so because an earlier agent has started it
 
 	// Prepared for the process.
 	Owner        sandbox.Owner       // of the sandbox; nil means the agent's user

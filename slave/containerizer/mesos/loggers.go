@@ -32,6 +32,7 @@ func (l loggers) start(c *Container) error {
 	if err != nil {
 		return fmt.Errorf("Failed to load container logger settings: %w", err)
 	}
+	c.scribed = c.scribed || len(programs) > 0
 	for i, p := range programs {
 		pipe, err := l.run(c, logger.Streams[i], p)
 		if err != nil {

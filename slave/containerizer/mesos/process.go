@@ -55,12 +55,7 @@ func (x *Containerizer) startProcess(c *Container) (*process, error) {
 // fork starts the command. The user may not have access to its directory through the directories above, so the agent
 // opens it.
 func (p *process) fork(files []*os.File) error {
-	door, err := p.container.Directory.Open()
-	if err != nil {
-		return err
-	}
-	defer door.Close()
-	dir, err := door.Open(".")
+	dir, err := p.container.openDirectory()
 	if err != nil {
 		return err
 	}
@@ -71,6 +66,19 @@ func (p *process) fork(files []*os.File) error {
 	}
 	defer status.Close()
 	return p.execute(p.command(files, dir, status))
+}
+
+// openDirectory opens the working directory of the process, which is the sandbox unless the container shares its parent's.
+func (c *Container) openDirectory() (*os.File, error) {
+	if c.Beside == nil && c.Sandbox != nil {
+		return c.Sandbox.Open(".")
+	}
+	door, err := c.Directory.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer door.Close()
+	return door.Open(".")
 }
 
 // connect returns standard input, output and error of the process: the logs, or files of a switchboard that writes the
@@ -92,6 +100,7 @@ func (p *process) connect(by scribe.Scribes) ([]*os.File, error) {
 	}
 	if c.lasting() {
 		defer closeAll(logs[:])
+		c.scribed = true
 		board, theirs, err := by.OpenTerminal(c.Runtime, o, logs[0])
 		p.board = board
 		return []*os.File{theirs, theirs, theirs}, err

@@ -230,7 +230,7 @@ func (x *Containerizer) adopt(f *found) *container {
 	}
 	c := &container{
 		Container: Container{Launch: containerizer.Launch{ID: f.id, Config: config}, Runtime: f.folder, Place: sandbox.Place{Root: f.directory},
-			VolumeGroups: f.info.GetSupplementaryGroups()},
+			VolumeGroups: f.info.GetSupplementaryGroups(), scribed: true},
 		resources: config.GetResources(), limits: config.GetLimits(), images: imagesOf(config.GetContainerInfo()), prepared: runtime.Ready(struct{}{}), over: f.terminated,
 		done: runtime.Owe[*slavepb.ContainerTermination](x),
 	}

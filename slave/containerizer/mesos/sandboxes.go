@@ -78,5 +78,8 @@ func (s sandboxes) Prepare(_ context.Context, c *Container) (err error) {
 func (s sandboxes) Cleanup(c *Container) error {
 	closeAll(c.Logs[:])
 	c.Logs = [2]*os.File{}
+	if !c.scribed {
+		return nil
+	}
 	return s.loggers.scribes.Settle(c.Runtime, lastWords)
 }
