@@ -62,6 +62,11 @@ func (g Group) Table(file string) (map[string]uint64, error) {
 	if err != nil {
 		return nil, err
 	}
+	return ParseTable(text), nil
+}
+
+// ParseTable returns the numbers in the content of such a file.
+func ParseTable(text string) map[string]uint64 {
 	table := map[string]uint64{}
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
@@ -72,7 +77,7 @@ func (g Group) Table(file string) (map[string]uint64, error) {
 			table[fields[0]] = n
 		}
 	}
-	return table, nil
+	return table
 }
 
 // Children returns the groups directly in this one, in order. A group that does not exist has none, nor has one of a container whose

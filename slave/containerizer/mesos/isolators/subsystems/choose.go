@@ -111,7 +111,7 @@ func create(name string, h cgroups.Hierarchy, o Options) (subsystem, error) {
 	case "devices":
 		return newDevices(o.Devices)
 	case "memory":
-		return memory{swap: o.LimitSwap}, nil
+		return memory{swap: o.LimitSwap, clock: o.Destroyer.Clock}, nil
 	case "net_cls":
 		return newNetCls(o.Classes)
 	}

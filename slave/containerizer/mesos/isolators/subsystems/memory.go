@@ -13,6 +13,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/messages/units"
+	"meseta/runtime"
 	"meseta/slave/cgroups"
 )
 
@@ -64,11 +65,12 @@ const (
 //
 // Mesos: MemorySubsystemProcess.
 type memory struct {
-	swap bool
+	swap  bool
+	clock runtime.Clock
 }
 
 func (s memory) prepare(g cgroups.Group, x *info) (err error) {
-	x.memory, err = watchOOM(g)
+	x.memory, err = watchOOM(g, s.clock)
 	return err
 }
 
@@ -141,8 +143,11 @@ func (s memory) usage(g cgroups.Group, x *info, u *mesospb.ResourceStatistics) e
 	value := func(name string) *uint64 { return proto.Uint64(stat["total_"+name]) }
 	u.MemFileBytes, u.MemCacheBytes, u.MemAnonBytes, u.MemRssBytes = value("cache"), value("cache"), value("rss"), value("rss")
 	u.MemMappedFileBytes, u.MemSwapBytes, u.MemUnevictableBytes = value("mapped_file"), value("swap"), value("unevictable")
-	u.MemLowPressureCounter = x.memory.pressure[0].count()
-	u.MemMediumPressureCounter, u.MemCriticalPressureCounter = x.memory.pressure[1].count(), x.memory.pressure[2].count()
+	if err := x.memory.pressure.listen(); err != nil {
+		return err
+	}
+	low, medium, critical := x.memory.pressure.count(0), x.memory.pressure.count(1), x.memory.pressure.count(2)
+	u.MemLowPressureCounter, u.MemMediumPressureCounter, u.MemCriticalPressureCounter = low, medium, critical
 	return nil
 }
 

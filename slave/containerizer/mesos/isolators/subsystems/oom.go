@@ -1,13 +1,13 @@
 package subsystems
 
 import (
+	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,46 +16,48 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/messages/units"
+	"meseta/runtime"
 	"meseta/slave/cgroups"
 )
 
 // watch notices that a container has used up its memory.
 type watch struct {
-	group    cgroups.Group
-	limited  bool     // the hard limit is set
-	late     bool     // there were processes in the group before the watch began
-	events   *os.File // readable when something has happened
-	pressure [3]counter
+	group   cgroups.Group
+	limited bool     // the hard limit is set
+	late    bool     // there were processes in the group before the watch began
+	events  *os.File // readable when something has happened
+
+	// Of version 1.
+	clock    runtime.Clock
+	state    *os.File // says what has happened
+	pressure *pressure
 }
 
-// levels are the levels of memory pressure.
-var levels = [3]string{"low", "medium", "critical"}
-
-// watchOOM watches a group of version 1. Pressure is counted where the kernel reports it.
+// watchOOM watches a group of version 1.
 //
-// Mesos: cgroups::memory::oom::listen, cgroups::memory::pressure::Counter.
-func watchOOM(g cgroups.Group) (*watch, error) {
+// Mesos: cgroups::memory::oom::listen.
+func watchOOM(g cgroups.Group, clock runtime.Clock) (w *watch, err error) {
 	registry, err := open(g, "cgroup.event_control", unix.O_WRONLY)
 	if err != nil {
 		return nil, fmt.Errorf("listen for OOM events: %w", err)
 	}
 	defer unix.Close(registry)
-	w := &watch{group: g}
-	fds, err := listen(g, registry, "memory.oom_control", "")
+	state, err := open(g, oomState, unix.O_RDONLY)
 	if err != nil {
 		return nil, fmt.Errorf("listen for OOM events: %w", err)
 	}
-	w.events = os.NewFile(uintptr(fds[0]), "memory.oom_control")
-	fds, err = listen(g, registry, "memory.pressure_level", levels[:]...)
-	if err != nil && g.Has("memory.pressure_level") {
-		w.close()
-		return nil, fmt.Errorf("listen for memory pressure: %w", err)
+	events, err := register(registry, state, "")
+	if err != nil {
+		unix.Close(state)
+		return nil, fmt.Errorf("%s of %s: %w", oomState, g.Path(), err)
 	}
-	for i, fd := range fds {
-		w.pressure[i] = counter{listening: true, events: fd}
-	}
-	return w, nil
+	return &watch{
+		group: g, events: os.NewFile(uintptr(events), oomState), clock: clock, state: os.NewFile(uintptr(state), oomState), pressure: &pressure{group: g},
+	}, nil
 }
+
+// oomState is the file of version 1 that says whether memory was used up.
+const oomState = "memory.oom_control"
 
 // open opens a file of a group. The caller closes it.
 func open(g cgroups.Group, file string, flags int) (fd int, err error) {
@@ -64,30 +66,6 @@ func open(g cgroups.Group, file string, flags int) (fd int, err error) {
 		err = &os.PathError{Op: "open", Path: path, Err: err}
 	}
 	return fd, err
-}
-
-// listen returns descriptors that count the events of a file of a version 1 group, one for each of the arguments that say which.
-// registry is the group's open file where listeners are registered.
-func listen(g cgroups.Group, registry int, file string, args ...string) (events []int, err error) {
-	control, err := open(g, file, unix.O_RDONLY)
-	if errors.Is(err, os.ErrPermission) { // it is only for writing
-		control, err = open(g, file, unix.O_WRONLY)
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(control)
-	for _, arg := range args {
-		fd, err := register(registry, control, arg)
-		if err != nil {
-			for _, fd := range events {
-				unix.Close(fd)
-			}
-			return nil, fmt.Errorf("%s of %s: %w", file, g.Path(), err)
-		}
-		events = append(events, fd)
-	}
-	return events, nil
 }
 
 // register returns a descriptor that counts the events of an open file.
@@ -119,26 +97,34 @@ func watchEvents(g cgroups.Group) (*watch, error) {
 
 func (w *watch) close() {
 	w.events.Close()
-	for i := range w.pressure {
-		w.pressure[i].close()
+	if w.state != nil {
+		w.state.Close()
+		w.pressure.close()
 	}
 }
+
+// wake has wait look what has happened.
+func (w *watch) wake() { _ = w.events.SetReadDeadline(time.Unix(1, 0)) }
 
 // wait blocks until the memory was used up, or ctx ends. What has happened before is an event too, unless it was before the watch
 // began, as it may have been in a container of an earlier agent.
 func (w *watch) wait(ctx context.Context) (*slavepb.ContainerLimitation, error) {
-	stop := context.AfterFunc(ctx, func() { _ = w.events.SetReadDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, w.wake)
 	defer stop()
+	if w.pressure != nil {
+		grown := w.clock.AfterFunc(youth, w.wake)
+		defer grown()
+	}
 	event := make([]byte, 4096)
 	for look := w.late; ; look = true {
 		if look && w.killed() {
 			return w.limitation(), nil
 		}
 		if _, err := w.events.Read(event); err != nil {
-			if ctx.Err() != nil {
-				err = ctx.Err()
+			if err := w.grow(ctx, err); err != nil {
+				return nil, err
 			}
-			return nil, err
+			continue
 		}
 		// Version 1 tells of nothing else but the end of the group, and before the kernel has chosen whom to kill.
 		if w.group.Version == cgroups.V1 && w.group.Exists() {
@@ -147,16 +133,36 @@ func (w *watch) wait(ctx context.Context) (*slavepb.ContainerLimitation, error) 
 	}
 }
 
+// grow listens for pressure if wait was woken because the container has lived for a while. Otherwise it returns the error of wait.
+func (w *watch) grow(ctx context.Context, err error) error {
+	if ctx.Err() == nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		_ = w.pressure.listen() // who asks for the numbers hears of it
+		err = w.events.SetReadDeadline(time.Time{})
+	}
+	return cmp.Or(ctx.Err(), err) // the end of ctx may have come meanwhile
+}
+
 // killed reports whether the kernel has killed a process of the group because its memory was used up.
 func (w *watch) killed() bool {
-	file := "memory.oom_control"
-	if w.group.Version == cgroups.V2 {
-		if file = "memory.events.local"; !w.group.Has(file) {
-			file = "memory.events"
-		}
-	}
-	state, err := w.group.Table(file)
+	state, err := w.happened()
 	return err == nil && (state["under_oom"] > 0 || state["oom_kill"] > 0 || state["oom"] > 0)
+}
+
+// happened returns how often the kernel has done what in the group.
+func (w *watch) happened() (map[string]uint64, error) {
+	if w.state != nil {
+		text := make([]byte, 512)
+		n, err := w.state.ReadAt(text, 0)
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		return cgroups.ParseTable(string(text[:n])), err
+	}
+	file := "memory.events.local"
+	if !w.group.Has(file) {
+		file = "memory.events"
+	}
+	return w.group.Table(file)
 }
 
 // limitation returns the limit that the container has exceeded.
@@ -185,35 +191,4 @@ func (w *watch) limitation() *slavepb.ContainerLimitation {
 			Scalar: &mesospb.Value_Scalar{Value: proto.Float64(float64(used / uint64(units.Megabyte)))},
 		}},
 	}
-}
-
-// counter counts events since it listens.
-type counter struct {
-	mu        sync.Mutex
-	listening bool // not where the kernel does not report them
-	events    int  // the descriptor with those that were not added yet
-	n         uint64
-}
-
-// count returns the number of events, or nil.
-func (c *counter) count() *uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.listening {
-		return nil
-	}
-	more := make([]byte, 8)
-	if n, err := unix.Read(c.events, more); err == nil && n == len(more) {
-		c.n += binary.NativeEndian.Uint64(more)
-	}
-	return proto.Uint64(c.n)
-}
-
-func (c *counter) close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.listening {
-		unix.Close(c.events)
-	}
-	c.listening = false
 }
