@@ -30,16 +30,29 @@ import (
 // launches is the number of containers that are launched at once.
 const launches = 1000
 
+// set is isolators, and the hierarchies in which they and the launcher have groups.
+type set struct {
+	isolators   string
+	hierarchies []string
+}
+
+var (
+	usual = set{"cgroups/cpu,cgroups/mem", []string{"freezer", "cpu", "cpuacct", "memory"}}
+	wider = set{usual.isolators + ",cgroups/pids", append(usual.hierarchies[:4:4], "pids")}
+)
+
 // BenchmarkLaunches launches many containers with control groups at once and waits for their ends, and then twice as many. It
 // compares them with the same commands that are only started and reaped, and with what the system itself takes for them in groups
-// of their own.
+// of their own. It does so with the isolators that most operators choose, and with one more.
 func BenchmarkLaunches(b *testing.B) {
 	needV1(b, "cpu", "cpuacct", "memory", "pids")
-	var contained, twice, bare, plain time.Duration
+	var contained, twice, bare, common, commonBare, plain time.Duration
 	for b.Loop() {
-		contained += launchAll(b, launches)
-		twice += launchAll(b, 2*launches)
-		bare += timed(b, func() error { return runAll(launches) })
+		contained += launchAll(b, wider, launches)
+		twice += launchAll(b, wider, 2*launches)
+		bare += timed(b, func() error { return wider.runAll(launches) })
+		common += launchAll(b, usual, launches)
+		commonBare += timed(b, func() error { return usual.runAll(launches) })
 		plain += timed(b, func() error {
 			for range launches {
 				if err := run(); err != nil {
@@ -53,6 +66,8 @@ func BenchmarkLaunches(b *testing.B) {
 	b.ReportMetric(rate(launches, contained), "launches/s")
 	b.ReportMetric(rate(2*launches, twice), "twice-launches/s")
 	b.ReportMetric(rate(launches, bare), "bare-launches/s")
+	b.ReportMetric(rate(launches, common), "usual-launches/s")
+	b.ReportMetric(rate(launches, commonBare), "usual-bare-launches/s")
 	b.ReportMetric(rate(launches, plain), "plain-launches/s")
 }
 
@@ -78,7 +93,7 @@ func run() error {
 const abreast = 4
 
 // runAll runs commands in groups like those of containers, and does nothing else: no container could end sooner.
-func runAll(n int) error {
+func (s set) runAll(n int) error {
 	root := fmt.Sprint("meseta-bare-", os.Getpid())
 	var next atomic.Int64
 	failed := make([]error, abreast)
@@ -86,17 +101,17 @@ func runAll(n int) error {
 	for i := range failed {
 		all.Go(func() {
 			for c := next.Add(1); c <= int64(n) && failed[i] == nil; c = next.Add(1) {
-				failed[i] = runIn(fmt.Sprint(root, "/c", c))
+				failed[i] = s.runIn(fmt.Sprint(root, "/c", c))
 			}
 		})
 	}
 	all.Wait()
-	return errors.Join(append(failed, forGroups(root, cgroups.Group.Remove))...)
+	return errors.Join(append(failed, s.forGroups(root, cgroups.Group.Remove))...)
 }
 
 // runIn runs the command in a group of that name in each hierarchy.
-func runIn(name string) error {
-	err := forGroups(name, func(g cgroups.Group) error {
+func (s set) runIn(name string) error {
+	err := s.forGroups(name, func(g cgroups.Group) error {
 		err := g.Make()
 		for file, value := range map[string]string{"cpu.shares": "102", "memory.soft_limit_in_bytes": "32M", "memory.limit_in_bytes": "32M"} {
 			if err == nil && strings.HasPrefix(file, filepath.Base(g.Hierarchy.Path)+".") {
@@ -109,11 +124,11 @@ func runIn(name string) error {
 		return err
 	}
 	onThread(func() {
-		if err = forGroups(name, func(g cgroups.Group) error { return g.Set("tasks", "0") }); err == nil {
+		if err = s.forGroups(name, func(g cgroups.Group) error { return g.Set("tasks", "0") }); err == nil {
 			err = run()
 		}
 	})
-	return errors.Join(err, forGroups(name, func(g cgroups.Group) (err error) {
+	return errors.Join(err, s.forGroups(name, func(g cgroups.Group) (err error) {
 		for range 100000 { // until the thread has ended
 			if err = g.Remove(); err == nil {
 				break
@@ -124,9 +139,9 @@ func runIn(name string) error {
 	}))
 }
 
-// forGroups calls do for the group of that name in each hierarchy that the benchmark's containers use.
-func forGroups(name string, do func(cgroups.Group) error) error {
-	for _, subsystem := range []string{"freezer", "cpu", "cpuacct", "memory", "pids"} {
+// forGroups calls do for the group of that name in each hierarchy.
+func (s set) forGroups(name string, do func(cgroups.Group) error) error {
+	for _, subsystem := range s.hierarchies {
 		if err := do(cgroups.Group{Hierarchy: cgroups.Hierarchy{Path: filepath.Join(base, subsystem), Version: cgroups.V1}, Name: name}); err != nil {
 			return err
 		}
@@ -162,14 +177,14 @@ func inMemory(b *testing.B) string {
 }
 
 // launchAll launches n containers at once and waits for their ends.
-func launchAll(b *testing.B, n int) time.Duration {
+func launchAll(b *testing.B, s set, n int) time.Duration {
 	b.Helper()
 	node, err := runtime.NewNode(runtime.Options{Fatal: func(p runtime.Panic) { b.Error(p.String()) }})
 	if err != nil {
 		b.Fatal(err)
 	}
 	c := isolation.Default()
-	c.Launcher, c.Isolation = "linux", "cgroups/cpu,cgroups/mem,cgroups/pids"
+	c.Launcher, c.Isolation = "linux", s.isolators
 	tree := mesos.Tree{Base: base, Root: fmt.Sprint("meseta-bench-", os.Getpid())}
 	dir := inMemory(b)
 	x, err := c.New(node, tree, mesos.Options{RuntimeDir: filepath.Join(dir, "runtime")})
@@ -210,7 +225,7 @@ func launchAll(b *testing.B, n int) time.Duration {
 	if err := node.Close(context.Background()); err != nil {
 		b.Error(err)
 	}
-	if err := forGroups(tree.Root, cgroups.Group.Remove); err != nil {
+	if err := s.forGroups(tree.Root, cgroups.Group.Remove); err != nil {
 		b.Error(err)
 	}
 	return took
