@@ -95,16 +95,16 @@ func New(program *os.File, runtimeDir string, lock *os.File, contain func(pid in
 // Fork starts a process in a session of its own. The error wraps the [syscall.Errno] if the program cannot be executed.
 // The caller closes the files of the command.
 func (f *Forker) Fork(c Command) (Process, error) {
-	request, err := c.file()
+	m, err := c.message()
 	if err != nil {
 		return Process{}, fmt.Errorf("ask for a process: %w", err)
 	}
-	defer request.Close()
+	defer m.close()
 	f.permits <- struct{}{}
 	defer func() { <-f.permits }()
-	l, before, after, err := f.send(c, request)
+	l, before, after, err := f.send(m)
 	if errors.Is(err, errGone) {
-		l, before, after, err = f.send(c, request)
+		l, before, after, err = f.send(m)
 	}
 	if err != nil {
 		return Process{}, err
@@ -121,17 +121,46 @@ func (f *Forker) Fork(c Command) (Process, error) {
 // errGone is the error of a request to a forker's process that was killed.
 var errGone = errors.New("the process that starts containers was killed")
 
-// file returns the request as a file.
-func (c Command) file() (*os.File, error) {
+// message is a request as it is sent.
+type message struct {
+	text  []byte
+	file  *os.File // of the request, if it is not the text; nil otherwise
+	files []*os.File
+}
+
+// message returns the request of a command. An init reads it from a file, and so does the forker one that is long.
+func (c Command) message() (m message, err error) {
+	r := serve.Request{
+		Path: c.Path, Args: c.Args, Env: c.Env, Credential: c.Credential, Terminal: c.Terminal, Groups: c.Groups, Unified: c.Unified, Init: c.Init,
+	}
+	m.text, m.files = r.Encode(), []*os.File{c.Directory, c.Status, c.Streams[0], c.Streams[1], c.Streams[2]}
+	if c.Ready != nil {
+		m.files = append(m.files, c.Ready)
+	}
+	if c.Init == nil && len(m.text) <= serve.MaxText {
+		return m, nil
+	}
+	if m.file, err = memory(m.text); err != nil {
+		return m, err
+	}
+	m.text, m.files = []byte{0}, append([]*os.File{m.file}, m.files...)
+	return m, nil
+}
+
+func (m message) close() {
+	if m.file != nil {
+		m.file.Close()
+	}
+}
+
+// memory returns a file with that content.
+func memory(content []byte) (*os.File, error) {
 	fd, err := unix.MemfdCreate("request", unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("memfd_create", err)
 	}
 	file := os.NewFile(uintptr(fd), "request")
-	r := serve.Request{
-		Path: c.Path, Args: c.Args, Env: c.Env, Credential: c.Credential, Terminal: c.Terminal, Groups: c.Groups, Unified: c.Unified, Init: c.Init,
-	}
-	if _, err := file.Write(r.Encode()); err != nil {
+	if _, err := file.Write(content); err != nil {
 		file.Close()
 		return nil, err
 	}
@@ -139,13 +168,9 @@ func (c Command) file() (*os.File, error) {
 }
 
 // send passes on a request. The answer is there to read when before is closed; then after has to be closed.
-func (f *Forker) send(c Command, request *os.File) (l *line, before, after chan struct{}, err error) {
+func (f *Forker) send(m message) (l *line, before, after chan struct{}, err error) {
 	var fds []int
-	files := []*os.File{request, c.Directory, c.Status, c.Streams[0], c.Streams[1], c.Streams[2]}
-	if c.Ready != nil {
-		files = append(files, c.Ready)
-	}
-	for _, file := range files {
+	for _, file := range m.files {
 		fds = append(fds, int(file.Fd()))
 	}
 	f.mu.Lock()
@@ -153,7 +178,7 @@ func (f *Forker) send(c Command, request *os.File) (l *line, before, after chan 
 	if l, err = f.connect(); err != nil {
 		return nil, nil, nil, err
 	}
-	if _, _, err := l.conn.WriteMsgUnix([]byte{0}, unix.UnixRights(fds...), nil); err != nil {
+	if _, _, err := l.conn.WriteMsgUnix(m.text, unix.UnixRights(fds...), nil); err != nil {
 		l.conn.Close()
 		f.line = nil
 		return nil, nil, nil, fmt.Errorf("%w: %w", errGone, err)

@@ -147,6 +147,18 @@ func TestUnexecutable(t *testing.T) {
 	}
 }
 
+// A command may be as long as the system allows, which is more than fits into a message.
+func TestLongCommand(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for _, length := range []int{0, 1000, 16_000, 17_000, 100_000} {
+		_, name, err := b.run("/bin/sh", "sh", "-c", "exit $((${#1} / 1000))", "sh", strings.Repeat("x", length))
+		if got, want := b.status(name), strconv.Itoa(length/1000<<8); err != nil || got != want {
+			t.Errorf("a command of %d bytes has the status %s (%v), want %s", length, got, err, want)
+		}
+	}
+}
+
 // Many callers at once get each their own process.
 func TestManyCallers(t *testing.T) {
 	t.Parallel()

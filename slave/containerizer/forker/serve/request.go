@@ -2,9 +2,12 @@ package serve
 
 import "syscall"
 
+// MaxText bounds, in bytes, a request that is sent as a message and not as a file.
+const MaxText = 16 << 10
+
 // The files of a request, in this order. The process gets the last three.
 const (
-	fileRequest   = iota // the request itself
+	fileRequest   = iota // the request itself, if it is not the message
 	fileDirectory        // the working directory
 	fileStatus           // for the wait status
 	fileStdin

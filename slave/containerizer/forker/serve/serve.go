@@ -74,6 +74,7 @@ func Serve() int {
 // has executed its program, which may be on another processor. The answers are in the order of the requests.
 type forker struct {
 	receiving sync.Mutex
+	text      [MaxText]byte // the message that is being received
 	answered  chan struct{} // closed when the latest request that was received is answered
 	gone      atomic.Bool   // the agent has ended
 
@@ -97,19 +98,21 @@ func (f *forker) finish() {
 
 // handle carries out one request. It returns false at the end of the agent.
 func (f *forker) handle() bool {
-	files, before, after := f.receive()
+	text, files, before, after := f.receive()
 	if after == nil {
 		return false
 	}
 	defer close(after)
 	defer func() {
 		for _, fd := range files {
-			syscall.Close(fd)
+			if fd >= 0 {
+				syscall.Close(fd)
+			}
 		}
 	}()
 	pid, handle, err := 0, -1, error(syscall.EINVAL)
 	if len(files) == fileCount || len(files) == fileCount+1 {
-		pid, handle, err = f.start(files)
+		pid, handle, err = f.start(text, files)
 	}
 	<-before
 	if f.answer(pid, handle, err) {
@@ -123,15 +126,14 @@ func (f *forker) handle() bool {
 	return false
 }
 
-// receive returns the files of the next request, which may be answered when before is closed; then after has to be closed. after is
-// nil at the end of the agent.
-func (f *forker) receive() (files []int, before, after chan struct{}) {
+// receive returns the next request, which may be answered when before is closed; then after has to be closed. after is nil at the end
+// of the agent. text is nil if the request is in a file; otherwise there is none.
+func (f *forker) receive() (text []byte, files []int, before, after chan struct{}) {
 	f.receiving.Lock()
 	defer f.receiving.Unlock()
-	header := make([]byte, 1)
 	rights := make([]byte, syscall.CmsgSpace((fileCount+1)*4))
 	for !f.gone.Load() {
-		n, rn, _, _, err := syscall.Recvmsg(Requests, header, rights, syscall.MSG_CMSG_CLOEXEC)
+		n, rn, _, _, err := syscall.Recvmsg(Requests, f.text[:], rights, syscall.MSG_CMSG_CLOEXEC)
 		if err == syscall.EINTR {
 			continue
 		}
@@ -141,9 +143,13 @@ func (f *forker) receive() (files []int, before, after chan struct{}) {
 		}
 		before, after = f.answered, make(chan struct{})
 		f.answered = after
-		return received(rights[:rn]), before, after
+		files = received(rights[:rn])
+		if n > 1 {
+			text, files = append(text, f.text[:n]...), append([]int{-1}, files...)
+		}
+		return text, files, before, after
 	}
-	return nil, nil, nil
+	return nil, nil, nil, nil
 }
 
 // received returns the files that came with a request.
@@ -163,13 +169,14 @@ func received(rights []byte) []int {
 }
 
 // start starts the process of a request, and keeps a copy of its status file open.
-func (f *forker) start(files []int) (pid, handle int, err error) {
-	content, err := readAll(files[fileRequest])
-	if err != nil {
-		return 0, -1, err
+func (f *forker) start(text []byte, files []int) (pid, handle int, err error) {
+	if text == nil {
+		if text, err = readAll(files[fileRequest]); err != nil {
+			return 0, -1, err
+		}
 	}
-	r, ok := Decode(content)
-	if !ok || r.Init != nil && len(files) == fileCount {
+	r, ok := Decode(text)
+	if !ok || r.Init != nil && (files[fileRequest] < 0 || len(files) == fileCount) {
 		return 0, -1, syscall.EINVAL
 	}
 	handle = -1
