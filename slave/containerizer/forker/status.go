@@ -14,7 +14,7 @@ var ErrHeld = errors.New("held by another process")
 // NewStatus creates a status file for a process, and locks it. The lock is gone when the process has ended and its status
 // is written, or when the forker was killed.
 func NewStatus(path string) (*os.File, error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	file, err := open(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY)
 	if err == nil {
 		err = lock(file, unix.LOCK_EX)
 	}
@@ -26,7 +26,7 @@ func NewStatus(path string) (*os.File, error) {
 
 // Pending reports whether a status will still be written.
 func Pending(path string) (bool, error) {
-	file, err := os.Open(path)
+	file, err := open(path, os.O_RDONLY)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
@@ -43,7 +43,7 @@ func Pending(path string) (bool, error) {
 
 // Settle waits until no status will be written any more. It blocks a thread.
 func Settle(path string) error {
-	file, err := os.Open(path)
+	file, err := open(path, os.O_RDONLY)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -52,6 +52,20 @@ func Settle(path string) error {
 	}
 	defer file.Close()
 	return lock(file, unix.LOCK_SH)
+}
+
+// open opens a status file without asking whether the poller can watch it, which takes five system calls.
+func open(path string, how int) (*os.File, error) {
+	for {
+		fd, err := unix.Open(path, how|unix.O_CLOEXEC, 0o600)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return nil, &os.PathError{Op: "open", Path: path, Err: err}
+		}
+		return os.NewFile(uintptr(fd), path), nil
+	}
 }
 
 // LockDir locks a directory for this process and its forkers. It fails with [ErrHeld] if another one has it.

@@ -87,12 +87,12 @@ func (p *process) connect(by scribe.Scribes) ([]*os.File, error) {
 	c, logs := p.container, p.container.Logs
 	c.Logs = [2]*os.File{}
 	if !c.Attachable() {
-		null, err := os.Open(os.DevNull)
+		null, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0) // no poller has to know it
 		if err != nil {
 			closeAll(logs[:])
-			return nil, err
+			return nil, &os.PathError{Op: "open", Path: os.DevNull, Err: err}
 		}
-		return []*os.File{null, logs[0], logs[1]}, nil
+		return []*os.File{os.NewFile(uintptr(null), os.DevNull), logs[0], logs[1]}, nil
 	}
 	o := switchboard.Options{TTY: c.Config.GetContainerInfo().GetTtyInfo(), Wait: true}
 	if c.Credential != nil {
