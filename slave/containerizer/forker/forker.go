@@ -56,6 +56,30 @@ type Process struct {
 	Handle *os.File // a process descriptor, which the caller closes; nil if the system has none
 }
 
+// Wait waits until the process has ended. It needs no thread if the kernel has process descriptors, which is so since Linux 5.3;
+// otherwise it does not wait.
+func (p Process) Wait() error {
+	if p.Handle == nil {
+		return nil
+	}
+	conn, err := p.Handle.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return conn.Read(func(fd uintptr) bool { return Exited(int(fd)) })
+}
+
+// Exited reports whether the process of a descriptor has ended.
+func Exited(handle int) bool {
+	for {
+		poll := []unix.PollFd{{Fd: int32(handle), Events: unix.POLLIN}}
+		n, err := unix.Poll(poll, 0)
+		if !errors.Is(err, unix.EINTR) {
+			return n == 1 || err != nil
+		}
+	}
+}
+
 // Forker starts processes. Its methods may be called from any goroutine, and block.
 type Forker struct {
 	program    *os.File

@@ -166,36 +166,18 @@ func (p *process) leave() {
 	}
 }
 
-// await waits until the process has ended and its status is written. It needs no thread if the kernel has process
-// descriptors, which is so since Linux 5.3.
+// await waits until the process has ended and its status is written.
 func (p *process) await() error {
 	p.mu.Lock()
-	ended, handle := p.ended, p.first.Handle
+	ended, first := p.ended, p.first
 	p.mu.Unlock()
 	if ended {
 		return nil
 	}
-	if handle != nil {
-		conn, err := handle.SyscallConn()
-		if err == nil {
-			err = conn.Read(func(fd uintptr) bool { return exited(int(fd)) })
-		}
-		if err != nil {
-			return err
-		}
+	if err := first.Wait(); err != nil {
+		return err
 	}
 	return forker.Settle(p.container.Runtime.Status())
-}
-
-// exited reports whether a process has ended.
-func exited(handle int) bool {
-	for {
-		poll := []unix.PollFd{{Fd: int32(handle), Events: unix.POLLIN}}
-		n, err := unix.Poll(poll, 0)
-		if !errors.Is(err, unix.EINTR) {
-			return n == 1 || err != nil
-		}
-	}
 }
 
 // signal sends a signal to the process only.

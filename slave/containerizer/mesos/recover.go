@@ -143,7 +143,7 @@ func (f *found) open(on disk.Disk, dir runtimedir.Dir) {
 	handle := os.NewFile(uintptr(fd), "process")
 	pending, _ := forker.Pending(f.folder.Status())
 	_, recorded, _ := f.folder.ReadStatus(on)
-	if recorded || exited(fd) && !pending || !pending && !processtree.Belongs(f.pid, f.directory, forker.RuntimeVariable+"="+string(f.folder)) {
+	if recorded || forker.Exited(fd) && !pending || !pending && !processtree.Belongs(f.pid, f.directory, forker.RuntimeVariable+"="+string(f.folder)) {
 		handle.Close()
 		return
 	}
