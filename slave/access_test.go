@@ -103,7 +103,7 @@ func (x *accessed) reservation(n byte) *internalpb.ApplyOperationMessage {
 func (x *accessed) rows() []access {
 	f, e, agent, task, byMaster := f1.Proto(), x1.Proto(), ids.Agent("a1").Proto(), ids.Task("t").Proto(), []string{theMaster}
 	update := &internalpb.StatusUpdateMessage{Pid: proto.String(x.refs[0].PID().String()), Update: proto.CloneOf(x.m.Last("t"))}
-	update.Update.Uuid = ids.UUID{9}.Bytes()
+	update.Update.Uuid = ids.UUID{6: 0x40, 15: 9}.Bytes()
 	changed := framework()
 	changed.Name = proto.String("changed")
 	executed := x.m.Statuses[0]

@@ -138,6 +138,40 @@ func TestStatesThatExecutorsMayNotReport(t *testing.T) {
 	}
 }
 
+// An update whose UUID is none is refused at once. Masters ignore such an update, so that it would be sent to them for as long as the
+// agent lives, and what the executor reports afterwards never.
+func TestUUIDsThatAreNone(t *testing.T) {
+	t.Parallel()
+	t.Run("v0", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, nil)
+		w.say(custom("t1", true, framework()))
+		w.executor(0, func(x *slavetest.Executor) {
+			m := proto.CloneOf(x.Report("t1", mesospb.TaskState_TASK_KILLING))
+			m.Update.Status.State, m.Update.Uuid = failed.Enum(), make([]byte, 16)
+			x.Send(x.AgentPID, m)
+			x.Report("t1", killed)
+		})
+		w.states("t1", running, mesospb.TaskState_TASK_KILLING, killed)
+	})
+	t.Run("HTTP", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, silent)
+		w.say(custom("t1", true, framework()))
+		c := w.client(mediatype.JSON)
+		c.subscribe(&executorpb.Call_Subscribe{})
+		none := c.status("t1", running)
+		none.Uuid = make([]byte, 16)
+		r := c.call(executorpb.Call_UPDATE, func(call *executorpb.Call) { call.Update = &executorpb.Call_Update{Status: none} })
+		if want := "Failed to validate Executor::Call: Not a valid UUID"; r.Status != http.StatusBadRequest || string(r.Body) != want {
+			t.Errorf("answered %d %q, want %q", r.Status, r.Body, want)
+		}
+		c.call(executorpb.Call_UPDATE, func(call *executorpb.Call) { call.Update = &executorpb.Call_Update{Status: c.status("t1", killed)} })
+		w.Advance(time.Second)
+		w.states("t1", killed)
+	})
+}
+
 // Messages without a sender are ignored: there is no peer to admit or to shut down.
 func TestMessagesWithoutSender(t *testing.T) {
 	t.Parallel()

@@ -256,7 +256,7 @@ func TestPretendersDoNotComeBack(t *testing.T) {
 	})
 	w.say(custom("t1", true, framework(checkpointing)))
 	finished := proto.CloneOf(w.m.Last("t1"))
-	finished.Status.State, finished.Uuid = mesospb.TaskState_TASK_FINISHED.Enum(), ids.UUID{9}.Bytes()
+	finished.Status.State, finished.Uuid = mesospb.TaskState_TASK_FINISHED.Enum(), ids.UUID{6: 0x40, 15: 9}.Bytes()
 	w.rebirth(nil)
 	w.Advance(time.Second / 4)
 	pretenders := w.Node("10.0.0.3:1") // of the executor's own machine

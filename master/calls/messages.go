@@ -3,7 +3,7 @@ package calls
 import (
 	"google.golang.org/protobuf/proto"
 
-	"meseta/master/validate"
+	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
@@ -55,7 +55,7 @@ func (c *Calls) KillTask(from runtime.PID, msg *internalpb.KillTaskMessage) {
 // StatusUpdateAcknowledgement is the older form of ACKNOWLEDGE.
 func (c *Calls) StatusUpdateAcknowledgement(from runtime.PID, msg *internalpb.StatusUpdateAcknowledgementMessage) {
 	f := c.peers.Sender(from, msg.GetFrameworkId(), "status update acknowledgement")
-	err := validate.UUID(msg.GetUuid())
+	err := ids.CheckUUID(msg.GetUuid())
 	if f == nil || err != nil {
 		c.Log().Warn().Err(err).Stringer("from", from).Msg("acknowledgement without a framework or a valid UUID ignored")
 		c.counts.Acknowledgements.Invalid++

@@ -2,7 +2,6 @@ package tasks
 
 import (
 	"meseta/master/book"
-	"meseta/master/validate"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/tasks"
@@ -21,7 +20,7 @@ func (all *Tasks) StatusUpdate(from runtime.PID, msg *internalpb.StatusUpdateMes
 		all.counts.Updates.Invalid++
 		return
 	}
-	if err := validate.UUID(u.GetUuid()); err != nil {
+	if err := ids.CheckUUID(u.GetUuid()); err != nil {
 		all.Log().Warn().Err(err).Stringer("agent_id", a.ID).Msg("status update without a valid UUID ignored")
 		all.counts.Updates.Invalid++
 		return

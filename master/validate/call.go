@@ -4,18 +4,9 @@ import (
 	"errors"
 	"fmt"
 
+	"meseta/messages/ids"
 	"meseta/messages/pb/schedulerpb"
 )
-
-// UUID returns an error if b is not a UUID. Any version is valid, because executors of mesos-go send version 1.
-//
-// Mesos: id::UUID::fromBytes.
-func UUID(b []byte) error {
-	if len(b) != 16 || b[6]>>4 < 1 || b[6]>>4 > 5 {
-		return errors.New("Not a valid UUID")
-	}
-	return nil
-}
 
 // Call returns an error if a scheduler's call is invalid, whoever sent it.
 func Call(call *schedulerpb.Call) error {
@@ -84,12 +75,12 @@ func callBody(call *schedulerpb.Call) (name string, present bool) {
 func callContent(call *schedulerpb.Call) error {
 	switch call.GetType() {
 	case schedulerpb.Call_ACKNOWLEDGE:
-		return UUID(call.GetAcknowledge().GetUuid())
+		return ids.CheckUUID(call.GetAcknowledge().GetUuid())
 	case schedulerpb.Call_ACKNOWLEDGE_OPERATION_STATUS:
 		if call.GetAcknowledgeOperationStatus().SlaveId == nil {
 			return errExpecting("agent_id")
 		}
-		return UUID(call.GetAcknowledgeOperationStatus().GetUuid())
+		return ids.CheckUUID(call.GetAcknowledgeOperationStatus().GetUuid())
 	case schedulerpb.Call_UPDATE_FRAMEWORK:
 		if call.GetUpdateFramework().GetFrameworkInfo().GetId().GetValue() != call.GetFrameworkId().GetValue() {
 			return errors.New("'framework_id' differs from 'update_framework.framework_info.id'")

@@ -27,16 +27,6 @@ func says(t *testing.T, what string, err error, want string) {
 	}
 }
 
-func TestUUID(t *testing.T) {
-	t.Parallel()
-	good := []byte{0, 0, 0, 0, 0, 0, 0x40, 0, 0x80, 0, 0, 0, 0, 0, 0, 0}
-	says(t, "version 4", UUID(good), "")
-	says(t, "short", UUID(good[1:]), "Not a valid UUID")
-	says(t, "version 1", UUID([]byte{0, 0, 0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0, 0, 0, 0, 0}), "")
-	says(t, "zeros", UUID(make([]byte, 16)), "Not a valid UUID")
-	says(t, "none", UUID(nil), "Not a valid UUID")
-}
-
 func framework(change func(*mesospb.FrameworkInfo)) *mesospb.FrameworkInfo {
 	info := &mesospb.FrameworkInfo{User: proto.String("u"), Name: proto.String("n")}
 	change(info)

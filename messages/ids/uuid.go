@@ -3,6 +3,7 @@ package ids
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -28,6 +29,16 @@ func UUIDOf(b []byte) (UUID, error) {
 		return UUID{}, fmt.Errorf("ids: a UUID has 16 bytes, not %d", len(b))
 	}
 	return UUID(b), nil
+}
+
+// CheckUUID returns an error in Mesos's words unless b is a UUID of some version. Executors of mesos-go send version 1.
+//
+// Mesos: id::UUID::fromBytes.
+func CheckUUID(b []byte) error {
+	if len(b) != len(UUID{}) || b[6]>>4 < 1 || b[6]>>4 > 5 {
+		return errors.New("Not a valid UUID")
+	}
+	return nil
 }
 
 // ParseUUID parses the text that [UUID.String] returns.

@@ -29,6 +29,26 @@ func TestUUID(t *testing.T) {
 	}
 }
 
+// Sixteen bytes are a UUID if they say of which version.
+func TestCheckUUID(t *testing.T) {
+	t.Parallel()
+	good := []byte{0, 0, 0, 0, 0, 0, 0x40, 0, 0x80, 0, 0, 0, 0, 0, 0, 0}
+	for _, c := range []struct {
+		uuid []byte
+		good bool
+	}{
+		{good, true},
+		{append([]byte{0, 0, 0, 0, 0, 0, 0x10}, good[7:]...), true}, // version 1
+		{good[1:], false},
+		{make([]byte, 16), false},
+		{nil, false},
+	} {
+		if err := ids.CheckUUID(c.uuid); c.good != (err == nil) || err != nil && err.Error() != "Not a valid UUID" {
+			t.Errorf("%x: %v", c.uuid, err)
+		}
+	}
+}
+
 // Only the text of a UUID is one.
 func TestParseUUID(t *testing.T) {
 	t.Parallel()

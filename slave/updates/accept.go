@@ -22,7 +22,7 @@ func (s *Updates) StatusUpdate(from runtime.PID, m *internalpb.StatusUpdateMessa
 	}
 	u := m.GetUpdate()
 	log := s.Log().With().Str("task_id", u.GetStatus().GetTaskId().GetValue()).Stringer("from", sender).Logger()
-	if _, err := ids.UUIDOf(u.GetUuid()); err != nil {
+	if err := ids.CheckUUID(u.GetUuid()); err != nil {
 		log.Warn().Err(err).Msg("status update ignored")
 		s.counts.Updates.Invalid++
 		return
@@ -68,7 +68,7 @@ func (s *Updates) mayReport(from runtime.PID, u *internalpb.StatusUpdate) bool {
 // Update handles an update of an executor that uses HTTP.
 func (s *Updates) Update(e *book.Executor, status *mesospb.TaskStatus) {
 	agent := ids.AgentOf(status.GetSlaveId())
-	if _, err := ids.UUIDOf(status.GetUuid()); err != nil || agent != "" && agent != s.agent.ID() {
+	if err := ids.CheckUUID(status.GetUuid()); err != nil || agent != "" && agent != s.agent.ID() {
 		s.Log().Warn().AnErr("err", err).Stringer("agent_id", agent).Stringer("executor_id", e.ID).
 			Msg("status update ignored: it has no proper uuid, or is meant for another agent")
 		s.counts.Updates.Invalid++

@@ -39,7 +39,7 @@ func executorUpdate(c *executorpb.Call, s *mesospb.TaskStatus) error {
 	if s.Uuid == nil {
 		return missing("uuid")
 	}
-	if _, err := ids.UUIDOf(s.GetUuid()); err != nil {
+	if err := ids.CheckUUID(s.GetUuid()); err != nil {
 		return err
 	}
 	executor, framework := c.GetExecutorId().GetValue(), c.GetFrameworkId().GetValue()
