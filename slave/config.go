@@ -265,7 +265,7 @@ func (c Config) validate() error {
 		}
 	}
 	if _, err := resources.Parse(c.Resources, c.Role); err != nil {
-		errs = append(errs, fmt.Errorf("determine the resources: %w", err))
+		errs = append(errs, fmt.Errorf("Failed to determine agent resources: %w", err))
 	}
 	if _, err := attributes.Parse(c.Attributes); err != nil {
 		errs = append(errs, fmt.Errorf("determine the attributes: %w", err))

@@ -420,7 +420,7 @@ func TestIncompatibleResources(t *testing.T) {
 	w.config.Resources = "disk:1024"
 	w.startAgent()
 	w.Advance(3 * time.Second)
-	const prefix = "Checkpointed resources disk(reservations: [(DYNAMIC,red/child)]):4096 are incompatible with agent resources "
+	const prefix = "Failed to perform recovery: Checkpointed resources disk(reservations: [(DYNAMIC,red/child)]):4096 are incompatible with agent resources "
 	if w.fatal == nil || !strings.HasPrefix(w.fatal.Error(), prefix) || !strings.Contains(w.fatal.Error(), ": Incompatible agent resources: ") {
 		t.Errorf("it ended with %v", w.fatal)
 	}

@@ -31,7 +31,7 @@ func (s *Slave) found(r recovery.Found, err error) {
 	}
 	s.membership.Identify(r.Info)
 	if err := s.operations.Recover(r.Earlier); err != nil {
-		s.fatal(err)
+		s.cannotRecover(err)
 		return
 	}
 	s.counts.RecoveryErrors = uint64(r.Earlier.Errors)
@@ -41,6 +41,13 @@ func (s *Slave) found(r recovery.Found, err error) {
 		s.Log().Warn().Msg(warning)
 	}
 	s.reconnection.Begin(plan, func() { s.recovered(r, plan) })
+}
+
+// cannotRecover ends an agent that cannot take over what an earlier one has left.
+//
+// Mesos: Slave::__recover.
+func (s *Slave) cannotRecover(err error) {
+	s.fatal(recovery.Failed(checkpoint.Root(s.config.WorkDir), err))
 }
 
 // recovered ends recovery: the agent looks for its master, or, if it was started to clean up, waits for the end of its

@@ -175,7 +175,7 @@ func (s *Slave) assemble() {
 	})
 	s.reconnection = reconnect.New(&s.Actor, reconnect.Options{
 		Agent: s.membership, Book: s.book, Containers: s.containers, Executors: s.executors, Recorder: s.recorder, Updates: s.updates,
-		Timeout: s.config.ExecutorReregistration, Again: s.config.ReregistrationRetry, Fatal: s.fatal,
+		Timeout: s.config.ExecutorReregistration, Again: s.config.ReregistrationRetry, Fatal: s.cannotRecover,
 	})
 	s.lending = oversubscription.New(&s.Actor, oversubscription.Options{
 		Estimator: s.config.ResourceEstimator, Controller: s.config.QoSController,

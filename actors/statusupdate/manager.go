@@ -85,7 +85,7 @@ func readRecord(body []byte) (update *internalpb.StatusUpdate, ack []byte, err e
 	record := &internalpb.StatusUpdateRecord{}
 	switch err := proto.Unmarshal(body, record); {
 	case err != nil:
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("Failed to deserialize message: %w", err)
 	case record.GetType() == internalpb.StatusUpdateRecord_UPDATE:
 		return record.GetUpdate(), nil, nil
 	case record.Uuid == nil:

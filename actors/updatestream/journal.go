@@ -42,7 +42,7 @@ func Scan(file []byte, use func(record []byte) error) (length int, err error) {
 			return length, nil
 		}
 		if err := use(rest[4 : 4+n]); err != nil {
-			return length, fmt.Errorf("update record at byte %d: %w", length, err)
+			return length, fmt.Errorf("%w (the record at byte %d)", err, length)
 		}
 		length += 4 + n
 	}

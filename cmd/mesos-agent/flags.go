@@ -17,6 +17,7 @@ import (
 	"meseta/cmd/internal/flags"
 	"meseta/cmd/internal/program/daemon"
 	"meseta/cmd/internal/program/modular"
+	"meseta/messages/units"
 	"meseta/slave"
 	"meseta/slave/cgroups"
 	"meseta/slave/containerizer/docker/engine"
@@ -238,17 +239,19 @@ func (o *options) check() error {
 	c.LibprocessIP = o.Process.Network.IP
 	switch {
 	case o.master == "":
-		return errors.New("master: an agent needs one, such as --master=127.0.0.1:5050")
+		return errors.New("Missing required option `--master`: an agent needs one, such as --master=127.0.0.1:5050")
 	case o.detection.SessionTimeout <= 0:
 		return errors.New("zk_session_timeout: must be more than 0secs")
 	case c.GCDiskHeadroom < 0 || c.GCDiskHeadroom > 1:
-		return fmt.Errorf("gc_disk_headroom: %g is not between 0 and 1", c.GCDiskHeadroom)
+		return fmt.Errorf("Invalid value '%g' for --gc_disk_headroom. Must be between 0.0 and 1.0", c.GCDiskHeadroom)
 	case c.RegistrationBackoff > time.Minute:
-		return errors.New("registration_backoff_factor: must be at most 1mins")
+		return fmt.Errorf("Invalid value '%s' for --registration_backoff_factor: Must be less than 1mins", units.FormatDuration(c.RegistrationBackoff))
 	case c.AuthenticationBackoff.Max < c.AuthenticationBackoff.Min:
 		return errors.New("authentication_timeout_max: must not be less than --authentication_timeout_min")
+	case c.Domain != nil && c.Domain.FaultDomain == nil:
+		return errors.New("`domain` must define `fault_domain`")
 	case c.ExecutorReregistration > 15*time.Second:
-		return errors.New("executor_reregistration_timeout: must be at most 15secs")
+		return errors.New("Expected `--executor_reregistration_timeout` to be not more than 15secs")
 	}
 	if slices.Contains(c.Containerizers, slave.Docker) && !filepath.IsAbs(c.Docker.Socket) {
 		return fmt.Errorf("docker_socket: Invalid Docker socket path: %s", c.Docker.Socket)

@@ -13,11 +13,11 @@ import (
 // sandboxes.
 func lock(dir string) (unlock func() error, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
+		return nil, unusable(dir, err)
 	}
 	held, err := os.Open(dir)
 	if err != nil {
-		return nil, err
+		return nil, unusable(dir, err)
 	}
 	err = unix.Flock(int(held.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
@@ -27,4 +27,11 @@ func lock(dir string) (unlock func() error, err error) {
 		return nil, errors.Join(err, held.Close())
 	}
 	return held.Close, nil
+}
+
+// unusable is the error for a work directory that cannot be there.
+//
+// Mesos: Slave::initialize.
+func unusable(dir string, err error) error {
+	return fmt.Errorf("Failed to create agent work directory '%s': %w", dir, err)
 }

@@ -36,7 +36,7 @@ func main() {
 func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 	unlock, err := lock(o.slave.WorkDir)
 	if err != nil {
-		return runtime.PID{}, fmt.Errorf("work_dir: %w", err)
+		return runtime.PID{}, err
 	}
 	d.Defer(unlock)
 	d.Defer(o.modules.Close)

@@ -28,12 +28,30 @@ const bySystemd = "systemd:"
 // Mesos: main of the agent.
 func (s *executorSocket) place(c *slave.Config) error {
 	if !s.enabled {
-		return nil
+		return s.tooLong()
 	}
 	if err := s.locate(c.RuntimeDir); err != nil {
 		return err
 	}
 	c.ExecutorSocket, c.Isolation.AgentSocket = s.location, socket.Alone(s.location)
+	return nil
+}
+
+// tooLong returns an error if no socket can be at the location, even if there is to be none.
+//
+// Mesos: Flags::Flags of the agent.
+func (s *executorSocket) tooLong() error {
+	if strings.HasPrefix(s.location, "/") {
+		return s.check()
+	}
+	return nil
+}
+
+// check returns an error if no socket can be at the location.
+func (s *executorSocket) check() error {
+	if err := socket.Check(s.location); err != nil {
+		return fmt.Errorf("domain_socket_location: %w", err)
+	}
 	return nil
 }
 
@@ -49,10 +67,7 @@ func (s *executorSocket) locate(runtimeDir string) error {
 		}
 		s.location = filepath.Join(dir, "agent.sock")
 	}
-	if err := socket.Check(s.location); err != nil {
-		return fmt.Errorf("domain_socket_location: %w", err)
-	}
-	return nil
+	return s.check()
 }
 
 // takePassed takes over a socket that systemd has passed, before this program starts others, to which the variables about it

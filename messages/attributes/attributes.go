@@ -19,7 +19,7 @@ func Parse(text string) ([]*mesospb.Attribute, error) {
 	for _, pair := range strings.FieldsFunc(text, func(c rune) bool { return c == ';' || c == '\n' }) {
 		name, value, ok := strings.Cut(pair, ":")
 		if !ok || name == "" || value == "" {
-			return nil, fmt.Errorf("attribute %q is not of the form name:value", pair)
+			return nil, fmt.Errorf("Invalid attribute key:value pair '%s'", pair)
 		}
 		attribute, err := parse(name, value)
 		if err != nil {

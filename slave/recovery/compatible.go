@@ -27,7 +27,7 @@ func ParsePolicy(text string) (Policy, error) {
 	case Equal, Additive:
 		return p, nil
 	}
-	return "", fmt.Errorf("unknown policy %q; use %s or %s", text, Equal, Additive)
+	return "", fmt.Errorf("Unknown option for 'reconfiguration_policy' flag %s; use %s or %s", text, Equal, Additive)
 }
 
 // Compatible returns an error in Mesos's words if an agent with the info now may not take over the ID of an agent with

@@ -137,7 +137,7 @@ func TestParsePolicy(t *testing.T) {
 	if p, err := recovery.ParsePolicy("additive"); err != nil || p != recovery.Additive {
 		t.Errorf("got %q, %v", p, err)
 	}
-	if _, err := recovery.ParsePolicy("any"); err == nil || !strings.Contains(err.Error(), `"any"; use equal or additive`) {
+	if _, err := recovery.ParsePolicy("any"); err == nil || !strings.Contains(err.Error(), "flag any; use equal or additive") {
 		t.Errorf("got %v", err)
 	}
 }

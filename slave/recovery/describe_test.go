@@ -71,9 +71,9 @@ func TestSystemTellsNothing(t *testing.T) {
 func TestWrongConfiguration(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*recovery.Machine){
-		"determine the resources: ":  func(m *recovery.Machine) { m.Resources = "cpus" },
-		"determine the attributes: ": func(m *recovery.Machine) { m.Attributes = "rack" },
-		"determine the address: ":    func(m *recovery.Machine) { m.Addr = "10.0.0.3" },
+		"Failed to determine agent resources: ": func(m *recovery.Machine) { m.Resources = "cpus" },
+		"determine the attributes: ":            func(m *recovery.Machine) { m.Attributes = "rack" },
+		"determine the address: ":               func(m *recovery.Machine) { m.Addr = "10.0.0.3" },
 	} {
 		m := bare(t)
 		change(&m)

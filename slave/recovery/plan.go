@@ -29,7 +29,7 @@ func ParseMode(text string) (Mode, error) {
 	case Reconnect, Cleanup:
 		return m, nil
 	}
-	return "", fmt.Errorf("unknown mode %q; use %s or %s", text, Reconnect, Cleanup)
+	return "", fmt.Errorf("Unknown option for 'recover' flag %s; use %s or %s", text, Reconnect, Cleanup)
 }
 
 // Plan is what an agent has to do because of what an earlier one has left. Its lists are ordered by ID.

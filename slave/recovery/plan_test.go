@@ -283,7 +283,7 @@ func TestParseMode(t *testing.T) {
 	if m, err := recovery.ParseMode("cleanup"); err != nil || m != recovery.Cleanup {
 		t.Errorf("got %q, %v", m, err)
 	}
-	if _, err := recovery.ParseMode("no"); err == nil || !strings.Contains(err.Error(), `"no"; use reconnect or cleanup`) {
+	if _, err := recovery.ParseMode("no"); err == nil || !strings.Contains(err.Error(), "flag no; use reconnect or cleanup") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -128,6 +128,9 @@ func incompatible(m Machine, root checkpoint.Root, err error) error {
 	return failed(root, err, "To keep the ID of the agent after a change of its configuration, try --reconfiguration_policy=additive.\n")
 }
 
+// Failed is the error of an agent that cannot recover containers or operations, with what its operator can do.
+func Failed(root checkpoint.Root, err error) error { return failed(root, err, "") }
+
 // failed is the error of an agent that cannot go on from what an earlier one has left, with what its operator can do.
 //
 // Mesos: Slave::__recover.
@@ -143,7 +146,7 @@ func failed(root checkpoint.Root, err error, advice string) error {
 func describe(m Machine) (info *mesospb.SlaveInfo, warnings []string, err error) {
 	found, err := probe.Resources(probe.Given{Resources: m.Resources, Role: m.Role, WorkDir: m.WorkDir}, m.System)
 	if err != nil {
-		return nil, nil, fmt.Errorf("determine the resources: %w", err)
+		return nil, nil, fmt.Errorf("Failed to determine agent resources: %w", err)
 	}
 	given, err := attributes.Parse(m.Attributes)
 	if err != nil {

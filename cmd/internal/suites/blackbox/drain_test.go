@@ -193,8 +193,8 @@ func TestWorkDirectoriesThatCannotBeUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for dir, want := range map[string]string{
-		file:               "mesos-agent: work_dir: mkdir " + file + ": not a directory\n",
-		"/proc/1/nosuch/w": "mesos-agent: work_dir: mkdir /proc/1/nosuch: no such file or directory\n",
+		file:               "mesos-agent: Failed to create agent work directory '" + file + "': mkdir " + file + ": not a directory\n",
+		"/proc/1/nosuch/w": "mesos-agent: Failed to create agent work directory '/proc/1/nosuch/w': mkdir /proc/1/nosuch: no such file or directory\n",
 	} {
 		status, out := does(t, nil, "mesos-agent", "--master=127.0.0.1:5050", "--ip=127.0.0.1", "--port=0", "--work_dir="+dir, "--runtime_dir=")
 		if status != 1 || !strings.HasSuffix(out, want) {

@@ -32,10 +32,10 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"mesos-agent --master=127.0.0.1:1", "--work_dir is required"},
 		{"mesos-agent --work_dir=W", "--master=127.0.0.1:5050"},
 		{"mesos-agent --work_dir=BUSY --master=127.0.0.1:1 --ip=127.0.0.1 --port=0", "another agent runs in"},
-		{"mesos-agent --work_dir=/dev/null/x --master=127.0.0.1:1 --ip=127.0.0.1 --port=0", "work_dir: mkdir /dev/null"},
+		{"mesos-agent --work_dir=/dev/null/x --master=127.0.0.1:1 --ip=127.0.0.1 --port=0", "Failed to create agent work directory '/dev/null/x': mkdir /dev/null"},
 		{"mesos-agent --work_dir=W --ip=127.0.0.1 --port=0 --master=a:b:c", `"a:b:c"`},
-		{"mesos-agent --work_dir=W --ip=127.0.0.1 --port=0 --master=127.0.0.1:1 --resources=cpus:abc", "cpus"},
-		{"mesos-agent --work_dir=W --ip=127.0.0.1 --port=0 --master=127.0.0.1:1 --attributes=a", `"a"`},
+		{"mesos-agent --work_dir=W --ip=127.0.0.1 --port=0 --master=127.0.0.1:1 --resources=cpus:abc", "Failed to determine agent resources: "},
+		{"mesos-agent --work_dir=W --ip=127.0.0.1 --port=0 --master=127.0.0.1:1 --attributes=a", "Invalid attribute key:value pair 'a'"},
 		{`mesos-agent --work_dir=W --master=127.0.0.1:1 --domain={"fault_domain":{}}`, "not the JSON of a DomainInfo"},
 		{"mesos-agent --work_dir=W --master=127.0.0.1:1 --gc_delay=10parsecs", "10parsecs"},
 		{"mesos-agent --work_dir=W --master=127.0.0.1:1 --no-port", "port"},
@@ -116,4 +116,41 @@ func TestWaysToSetFlags(t *testing.T) {
 		p.awaits("master recovered")
 		p.awaits("MESOS_NO_SUCH")
 	})
+}
+
+// What an agent cannot be told ends it with 1 and words, which are Mesos's where that checks the value itself, and nothing is written.
+func TestBadValuesOfAnAgent(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	work := filepath.Join(dir, "w")
+	for flag, want := range map[string]string{
+		"--registration_backoff_factor=2mins":                   "Invalid value '2mins' for --registration_backoff_factor: Must be less than 1mins",
+		"--gc_disk_headroom=1.5":                                "Invalid value '1.5' for --gc_disk_headroom. Must be between 0.0 and 1.0",
+		"--gc_disk_headroom=-0.1":                               "Invalid value '-0.1' for --gc_disk_headroom. Must be between 0.0 and 1.0",
+		"--executor_reregistration_timeout=16secs":              "Expected `--executor_reregistration_timeout` to be not more than 15secs",
+		"--recover=maybe":                                       "Unknown option for 'recover' flag maybe",
+		"--reconfiguration_policy=any":                          "Unknown option for 'reconfiguration_policy' flag any",
+		`--executor_environment_variables={"a":1}`:              "--executor_environment_variables: not a JSON object of strings",
+		"--domain={}":                                           "`domain` must define `fault_domain`",
+		"--domain_socket_location=/" + strings.Repeat("x", 108): "domain_socket_location: the path",
+		"--resource_estimator=nosuch":                           "resource_estimator",
+		"--qos_controller=nosuch":                               "qos_controller",
+		"--agent_subsystems=nosuch":                             "nosuch",
+		"--attributes=rack":                                     "Invalid attribute key:value pair 'rack'",
+		"--resources=cpus":                                      "Failed to determine agent resources: Bad value for resources, missing or extra ':' in cpus",
+		`--resources=[{"name":"disk","type":"SCALAR","scalar":{"value":1},"disk":{"source":{"type":"MOUNT","mount":{"root":"` + dir + `"}}}}]`: "Failed to find mount '" + dir + "' in /proc/mounts",
+		`--resources=[{"name":"disk","type":"SCALAR","scalar":{"value":1},"disk":{"source":{"type":"MOUNT","mount":{}}}}]`:                     "MOUNT disk root directory is not specified",
+		`--resources=[{"name":"disk","type":"SCALAR","scalar":{"value":1},"disk":{"source":{"type":"PATH","path":{"root":"/proc/nosuch"}}}}]`:  "Failed to create DiskInfo path directory '/proc/nosuch'",
+		"--strict=maybe":         "strict",
+		"--recovery_timeout=5":   "recovery_timeout",
+		"--fetcher_cache_size=2": "fetcher_cache_size",
+	} {
+		status, out := does(t, nil, "mesos-agent", "--master=127.0.0.1:1", "--ip=127.0.0.1", "--port=0", "--work_dir="+work, "--runtime_dir="+filepath.Join(dir, "r"), flag)
+		if status != 1 || !strings.Contains(out, want) {
+			t.Errorf("%s: exit status %d, and printed\n%swant 1, and %q", flag, status, out, want)
+		}
+		if left, err := os.ReadDir(filepath.Join(work, "meta")); err == nil && len(left) > 0 {
+			t.Errorf("%s: the agent has left %v", flag, left)
+		}
+	}
 }
