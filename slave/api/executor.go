@@ -18,6 +18,9 @@ import (
 // serveExecutor serves the executor API.
 //
 // Mesos: Http::executor.
+//
+// Differs: Mesos answers 503 to updates and messages until recovery is over, also to an executor that it has let subscribe
+// meanwhile, and executors do not repeat what is answered so. Here they are accepted.
 func (a *API) serveExecutor(req *web.Request) runtime.Future[*web.Response] {
 	if f := a.Facts(); f.Recovering && !f.Reconnecting {
 		return runtime.Ready(unavailable())
