@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -179,10 +180,10 @@ func (x *Containerizer) attend(c *container, started *process) {
 	c.drained = x.listen(started)
 	x.guard(c)
 	x.watch(c)
-	ended := runtime.Go(x, func(context.Context) (end, error) {
+	ended := runtime.Go(x, func(ctx context.Context) (end, error) {
 		defer x.running.remove(started)
 		var limit *slavepb.ContainerLimitation
-		status, err := started.end(func() { limit = x.limitOf(&c.Container) })
+		status, err := x.endOf(ctx, started, func() { limit = cmp.Or(limit, x.limitOf(&c.Container)) })
 		if limit == nil && c.scribed {
 			limit = x.scribes.Broken(c.Runtime)
 		}
@@ -202,6 +203,23 @@ func (x *Containerizer) attend(c *container, started *process) {
 	if c.unwanted {
 		x.kill(c)
 	}
+}
+
+// The status of a process that has ended may not be readable at once, when the agent has no descriptors left.
+const (
+	endAttempts = 100
+	endPause    = 100 * time.Millisecond
+)
+
+// endOf is end of a process, and tries for some time to read its status. It blocks.
+func (x *Containerizer) endOf(ctx context.Context, p *process, look func()) (status *int32, err error) {
+	for range endAttempts {
+		var unread unreadError
+		if status, err = p.end(look); !errors.As(err, &unread) || Pause(ctx, x.clock, endPause) != nil {
+			break
+		}
+	}
+	return status, err
 }
 
 // watch destroys the container when it exceeds a limit.

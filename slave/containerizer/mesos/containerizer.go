@@ -91,6 +91,7 @@ type Options struct {
 type Containerizer struct {
 	runtime.Actor
 	disk       disk.Disk
+	clock      runtime.Clock
 	runtimeDir runtimedir.Dir
 	passing    bool // the containers and their records end with the actor
 	workDir    string
@@ -117,7 +118,7 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 		o.Secrets = secrets.Values{}
 	}
 	x := &Containerizer{
-		disk: disk.Of(n), runtimeDir: runtimedir.Dir(o.RuntimeDir), passing: o.RuntimeDir == "", workDir: o.WorkDir,
+		disk: disk.Of(n), clock: n.Clock(), runtimeDir: runtimedir.Dir(o.RuntimeDir), passing: o.RuntimeDir == "", workDir: o.WorkDir,
 		images: o.Images, garbage: o.Garbage, hardCPUs: o.HardCPULimit, containers: map[ids.Container]*container{}, turns: turns.New(), running: processes{all: map[ids.Container]*process{}},
 	}
 	if o.Beside != nil {

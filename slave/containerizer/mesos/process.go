@@ -26,8 +26,9 @@ type process struct {
 	board     *switchboard.Board // for clients that attach; nil if none can
 	logs      [2]*os.File        // of the board's copies
 
-	mu    sync.Mutex // prevents that the process ends for the agent while a signal is being sent
-	ended bool       // its ID may be that of another process
+	mu     sync.Mutex // prevents that the process ends for the agent while a signal is being sent
+	ended  bool       // its ID may be that of another process
+	unread bool       // it has just ended, and its status was not read
 }
 
 // startProcess starts the command of a prepared container, and records its process.
@@ -130,8 +131,12 @@ func closeAll(files []*os.File) {
 
 func (p *process) pid() int { return p.first.PID }
 
+// unreadError is the error of a status that could not be read.
+type unreadError struct{ error }
+
 // end waits until the process has ended, kills what it left behind, and returns its wait status, which is nil if nobody
-// knows it. It calls look in between, while everything is still there that belongs to the container. It blocks.
+// knows it. It calls look in between, while everything is still there that belongs to the container. It blocks. If the status cannot
+// be read, the rest is killed nevertheless, and end can be called again.
 //
 // Mesos: MesosContainerizerProcess::reap.
 func (p *process) end(look func()) (*int32, error) {
@@ -139,6 +144,7 @@ func (p *process) end(look func()) (*int32, error) {
 	if err := p.await(); err != nil {
 		return nil, err
 	}
+	seen, unsettled := p.settle()
 	look()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -148,10 +154,13 @@ func (p *process) end(look func()) (*int32, error) {
 	}
 	err := p.launcher.Destroy(p.container, p.pid(), true)
 	status, found, unread := folder.ReadStatus(p.disk)
-	if !found && !runtimedir.Has(p.disk, string(folder)) {
+	switch {
+	case !found && seen && (unsettled != nil || unread != nil):
+		p.unread = true
+		return nil, unreadError{errors.Join(err, unsettled, unread)}
+	case !found && !runtimedir.Has(p.disk, string(folder)):
 		return nil, err
-	}
-	if !found {
+	case !found:
 		status = runtimedir.Killed
 	}
 	return &status, errors.Join(err, unread)
@@ -166,7 +175,7 @@ func (p *process) leave() {
 	}
 }
 
-// await waits until the process has ended and its status is written.
+// await waits until the process has ended.
 func (p *process) await() error {
 	p.mu.Lock()
 	ended, first := p.ended, p.first
@@ -174,10 +183,19 @@ func (p *process) await() error {
 	if ended {
 		return nil
 	}
-	if err := first.Wait(); err != nil {
-		return err
+	return first.Wait()
+}
+
+// settle waits until the status of a process is written, and reports whether its end was seen. Nobody waits for the status of
+// another one, which may still run.
+func (p *process) settle() (seen bool, err error) {
+	p.mu.Lock()
+	seen = !p.ended || p.unread
+	p.mu.Unlock()
+	if seen {
+		err = forker.Settle(p.container.Runtime.Status())
 	}
-	return forker.Settle(p.container.Runtime.Status())
+	return seen, err
 }
 
 // signal sends a signal to the process only.

@@ -44,7 +44,7 @@ func newEstate(t *testing.T) *estate {
 	t.Helper()
 	e := &estate{house: &house{t: t}, work: t.TempDir(), runtime: runtimedir.Dir(t.TempDir())}
 	e.sandbox = filepath.Join(e.work, "slaves/a1/frameworks/f1/executors/x1/runs/c1")
-	e.forked, e.release = filepath.Join(e.work, "meta/forked.pid"), filepath.Join(e.work, "release")
+	e.forked, e.release = filepath.Join(e.work, "meta/pids/forked.pid"), filepath.Join(e.work, "release")
 	if err := os.MkdirAll(e.sandbox, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -234,6 +234,30 @@ func TestEndWithoutAgent(t *testing.T) {
 	e.wantEnd("c1", 7<<8)
 	if _, err := runtime.Wait(t.Context(), e.Wait("c1")); !errors.Is(err, containerizer.ErrUnknown) {
 		t.Errorf("it is still known: %v", err)
+	}
+}
+
+// A container whose status cannot be read, for want of descriptors perhaps, is killed nevertheless with what its process has left behind.
+// Its status is known as soon as it can be read.
+func TestStatusThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	e := newEstate(t)
+	e.executor(shell("setsid sleep 1000 & " + e.until(e.release) + "; exit 7"))
+	status := e.runtime.Container("c1").Status()
+	if err := errors.Join(os.Rename(status, status+".away"), os.Symlink(status, status)); err != nil {
+		t.Fatal(err)
+	}
+	ended := e.Wait("c1")
+	e.let()
+	e.gone()
+	if end, over, err := ended.Peek(); over {
+		t.Errorf("it ended with %v (%v) before its status could be read", end, err)
+	}
+	if err := os.Rename(status+".away", status); err != nil {
+		t.Fatal(err)
+	}
+	if end, err := runtime.Wait(t.Context(), ended); err != nil || end.GetStatus() != 7<<8 {
+		t.Errorf("it ended with %v (%v), want status %d", end, err, 7<<8)
 	}
 }
 
