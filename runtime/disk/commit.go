@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -134,7 +135,7 @@ func (p *part) step(of string, what func() error) {
 
 func (c *committer) prepare(g *group, p *part) (err error) {
 	if p.directory != "" {
-		if err := c.makeDirectory(g, p, p.directory); err != nil {
+		if err := c.makeDirectory(g, p, p.directory, cmp.Or(p.perm, usual)); err != nil {
 			return err
 		}
 	}
@@ -150,8 +151,11 @@ func (c *committer) prepare(g *group, p *part) (err error) {
 	return nil
 }
 
+// usual are the permissions of directories.
+const usual = 0o755
+
 // makeDirectory makes a directory and those above it, and notes what has to be synced so that they are found again.
-func (c *committer) makeDirectory(g *group, p *part, name string) error {
+func (c *committer) makeDirectory(g *group, p *part, name string, perm fs.FileMode) error {
 	_, err := c.disk.Lstat(name)
 	missing := errors.Is(err, fs.ErrNotExist)
 	switch {
@@ -160,12 +164,12 @@ func (c *committer) makeDirectory(g *group, p *part, name string) error {
 	case err == nil && (c.listed[name] || !strings.HasPrefix(name, c.below)):
 		return nil
 	}
-	if err := c.makeDirectory(g, p, filepath.Dir(name)); err != nil {
+	if err := c.makeDirectory(g, p, filepath.Dir(name), usual); err != nil {
 		return err
 	}
 	if missing {
 		delete(c.listed, name)
-		if err := c.disk.MkdirAll(name, 0o755); err != nil {
+		if err := c.disk.MkdirAll(name, perm); err != nil {
 			return err
 		}
 	}

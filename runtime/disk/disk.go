@@ -116,6 +116,27 @@ func Replace(d Disk, name string, content []byte, perm fs.FileMode) error {
 	return err
 }
 
+// atOnce is the number of bytes that the kernel writes without being interrupted, even if the process is killed.
+const atOnce = 4096
+
+// Put makes a small file that does not exist yet, in its place, for readers to whom an empty file is a missing one: those that
+// come before the end of Put, or after a kill in between, see it empty. Nothing is synced. The error is [fs.ErrExist] for a
+// file that exists, and for one that is not small, which is not made.
+func Put(d Disk, name string, content []byte, perm fs.FileMode) error {
+	if len(content) > atOnce {
+		return fs.ErrExist
+	}
+	f, err := d.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, perm)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = d.Remove(name)
+	}
+	return err
+}
+
 // Settle puts on the medium what files hold, which need not exist, and what their directories list. A process that reads
 // what an earlier one has left sees what that one was about to sync, and calls Settle before it relies on that.
 func Settle(d Disk, files ...string) error {

@@ -2,6 +2,7 @@ package disk
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -20,6 +21,7 @@ type entry struct {
 	perm    fs.FileMode
 	at      int64  // of an appendEntry: where the content belongs; of a touchEntry: nanoseconds since 1970
 	content []byte // of a linkEntry: the target; of a bootEntry: the boot
+	create  bool   // a replaceEntry that may make its file in its place; not in the journal
 }
 
 type entryKind byte
@@ -100,7 +102,7 @@ func field(from []byte) (content, rest []byte, ok bool) {
 func (e entry) make(d Disk) error {
 	switch e.kind {
 	case mkdirEntry:
-		return d.MkdirAll(e.name, 0o755)
+		return e.mkdir(d)
 	case fileEntry, listEntry:
 		return nil
 	case touchEntry:
@@ -110,7 +112,7 @@ func (e entry) make(d Disk) error {
 	case appendEntry:
 		return e.add(d)
 	case replaceEntry, linkEntry:
-		if err := d.MkdirAll(filepath.Dir(e.name), 0o755); err != nil {
+		if err := d.MkdirAll(filepath.Dir(e.name), usual); err != nil {
 			return err
 		}
 		if e.kind == linkEntry {
@@ -121,7 +123,21 @@ func (e entry) make(d Disk) error {
 	return errEntry
 }
 
+// mkdir makes a directory. Entries of earlier versions have no permissions.
+func (e entry) mkdir(d Disk) error {
+	err := d.MkdirAll(filepath.Dir(e.name), usual)
+	if err == nil {
+		err = d.MkdirAll(e.name, cmp.Or(e.perm, usual))
+	}
+	return err
+}
+
 func (e entry) replace(d Disk) error {
+	if e.create {
+		if err := Put(d, e.name, e.content, e.perm); !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
 	fresh := freshName(e.name)
 	f, err := create(d, fresh, e.content, e.perm)
 	if err == nil {
@@ -142,7 +158,7 @@ func (e entry) add(d Disk) error {
 	if _, err := d.Lstat(e.name); e.at > 0 && errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err := d.MkdirAll(filepath.Dir(e.name), 0o755); err != nil {
+	if err := d.MkdirAll(filepath.Dir(e.name), usual); err != nil {
 		return err
 	}
 	f, err := d.OpenFile(e.name, os.O_CREATE|os.O_RDWR, e.perm)

@@ -3,6 +3,7 @@ package disk_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,6 +47,69 @@ func TestJournalSyncsOnce(t *testing.T) {
 	}
 }
 
+// A file that is new is made in its place where an empty one is a missing one, and one that exists is replaced.
+func TestJournalCreates(t *testing.T) {
+	t.Parallel()
+	d := newDeskOf(t, 1, disk.NewJournaled)
+	if err := d.write(file("a/1")); err != nil {
+		t.Fatal(err)
+	}
+	d.note()
+	create := func(content string) disk.Batch {
+		var b disk.Batch
+		b.Mkdir(root+"/b/c", 0o750)
+		b.Create(root+"/b/c/2", 0o600, text(content))
+		return b
+	}
+	long := strings.Repeat("long", 2000)
+	for _, c := range []struct {
+		content string
+		want    []string
+	}{
+		{"new", []string{"write .journal-1", "sync .journal-1", "create 2", "write 2"}},
+		{"newer", []string{"write .journal-1", "sync .journal-1", "create .new-2", "write .new-2", "rename 2"}},
+		{long, []string{"write .journal-1", "sync .journal-1", "create .new-2", "write .new-2", "rename 2"}},
+	} {
+		d.calls = nil
+		if err := d.write(create(c.content)); err != nil {
+			t.Fatal(err)
+		}
+		d.calls = slices.DeleteFunc(d.calls, func(call string) bool { return strings.HasPrefix(call, "mkdir") })
+		if !slices.Equal(d.calls, c.want) {
+			t.Errorf("the disk saw %v, want %v", d.calls, c.want)
+		}
+		if got := d.content("b/c/2"); got != c.content {
+			t.Errorf("the file holds %.10q, want %.10q", got, c.content)
+		}
+	}
+	for name, want := range map[string]fs.FileMode{"b": 0o755, "b/c": 0o750} {
+		if about, err := d.disk.Lstat(filepath.Join(root, name)); err != nil || about.Mode().Perm() != want {
+			t.Errorf("%s has mode %v (%v), want %v", name, about.Mode(), err, want)
+		}
+	}
+}
+
+// Directories have the permissions that they were to have, however they are made.
+func TestPermissionsOfDirectories(t *testing.T) {
+	t.Parallel()
+	for name, of := range makers {
+		d := newDeskOf(t, 1, of)
+		var b disk.Batch
+		b.Mkdir(root+"/a/b", 0o750)
+		b.Replace(root+"/a/b/c/1", 0o600, text("1"))
+		if err := d.write(b); err != nil {
+			t.Fatal(err)
+		}
+		d.Crash(addr)
+		d.recover()
+		for dir, want := range map[string]fs.FileMode{"a": 0o755, "a/b": 0o750, "a/b/c": 0o755} {
+			if about, err := d.disk.Lstat(filepath.Join(root, dir)); err != nil || about.Mode().Perm() != want {
+				t.Errorf("%s: %s has mode %v (%v), want %v", name, dir, about.Mode(), err, want)
+			}
+		}
+	}
+}
+
 // Changes that remove something are not made again by a recovery, since they would remove what came after them.
 func TestJournalRemovesNothing(t *testing.T) {
 	t.Parallel()
@@ -53,7 +117,7 @@ func TestJournalRemovesNothing(t *testing.T) {
 		d := newDeskOf(t, seed, disk.NewJournaled)
 		var clear disk.Batch
 		clear.Remove(root + "/volume")
-		clear.Mkdir(root + "/volume")
+		clear.Mkdir(root+"/volume", 0o755)
 		for _, b := range []disk.Batch{file("volume/old"), clear, file("other")} {
 			if err := d.write(b); err != nil {
 				t.Fatal(err)
@@ -304,7 +368,7 @@ func TestRecoverKeepsWhatIsSeen(t *testing.T) {
 		var b disk.Batch
 		b.Replace(root+"/a/target", 0o600, text("target"))
 		b.Rename(root+"/a/target", root+"/a/info")
-		b.Mkdir(root + "/b/c")
+		b.Mkdir(root+"/b/c", 0o755)
 		b.Remove(root + "/gone")
 		b.Barrier()
 		b.Append(d.log(), text(record("one")))

@@ -198,7 +198,7 @@ func TestWriterKeepsOrder(t *testing.T) {
 				b.Link(s, root+"/b/latest")
 			}
 			b.Remove(root + "/a")
-			b.Mkdir(root + "/a/again")
+			b.Mkdir(root+"/a/again", 0o755)
 			b.Touch(root+"/b", time.Unix(9, 0))
 			b.Touch(root+"/nowhere", time.Unix(9, 0))
 			if err := d.write(b); err != nil {

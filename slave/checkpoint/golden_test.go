@@ -54,7 +54,7 @@ func again(s checkpoint.State, at checkpoint.Agent) (r checkpoint.Records) {
 			r.Flag(executor.Generated(), e.Generated)
 			for _, run := range e.Runs {
 				place := executor.Run(run.ID)
-				r.Mkdir(string(place))
+				r.Run(place)
 				r.Link(string(place), executor.LatestRun())
 				r.Text(place.ForkedPID(), strconv.Itoa(run.Forked))
 				if run.HTTP {

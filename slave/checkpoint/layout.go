@@ -113,6 +113,9 @@ func (r Run) Sentinel() string { return filepath.Join(string(r), "executor.senti
 // ForkedPID returns the path of the file with the ID of the executor's process.
 func (r Run) ForkedPID() string { return filepath.Join(string(r), "pids", "forked.pid") }
 
+// RunOf returns the run whose ForkedPID is path.
+func RunOf(path string) Run { return Run(filepath.Dir(filepath.Dir(path))) }
+
 // LibprocessPID returns the path of the file with the PID of the executor's driver.
 func (r Run) LibprocessPID() string { return filepath.Join(string(r), "pids", "libprocess.pid") }
 

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 
 	"google.golang.org/protobuf/proto"
 
@@ -17,12 +19,39 @@ const (
 	public  = 0o644
 )
 
+// The permissions of Mesos's directories: the users of sandboxes, which have the same names, are not to read those of others.
+const (
+	ofRuns   = 0o750
+	ofOthers = 0o755
+)
+
 // Records is a batch of changes of a work directory, in Mesos's format, for a [disk.Writer]. The zero value is empty.
 type Records struct{ disk.Batch }
 
 // Message writes m to path, encoded by [Encode]. m must not change any more.
 func (r *Records) Message(path string, m proto.Message) {
 	r.Replace(path, private, func() ([]byte, error) { return Encode(m) })
+}
+
+// Create is Message for a file that every agent takes for missing while it is empty, as a kill may leave it if it is new.
+func (r *Records) Create(path string, m proto.Message) {
+	r.Batch.Create(path, private, func() ([]byte, error) { return Encode(m) })
+}
+
+// Run makes the directory of checkpoints of a run.
+func (r *Records) Run(dir Run) { r.Mkdir(string(dir), ofRuns) }
+
+// Make makes the directory of checkpoints of a run, with that for ForkedPID, at once.
+func (r Run) Make(on disk.Disk) error {
+	for _, dir := range []struct {
+		name string
+		perm fs.FileMode
+	}{{filepath.Dir(string(r)), ofOthers}, {string(r), ofRuns}, {filepath.Dir(r.ForkedPID()), ofOthers}} {
+		if err := on.MkdirAll(dir.name, dir.perm); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Messages writes a list of messages to path, each encoded by [Encode]. They must not change any more.
@@ -43,6 +72,11 @@ func Messages[M proto.Message](r *Records, path string, all []M) {
 // Text writes a string to path.
 func (r *Records) Text(path, content string) {
 	r.Replace(path, private, func() ([]byte, error) { return []byte(content), nil })
+}
+
+// PID writes how to reach an executor. Every agent takes the file for missing while it is empty.
+func (r *Records) PID(path, content string) {
+	r.Batch.Create(path, private, func() ([]byte, error) { return []byte(content), nil })
 }
 
 // Flag writes a boolean to path, as 1 or 0.

@@ -75,7 +75,7 @@ func (r *Records) Volumes(root Root, before, after resources.Resources) error {
 	}
 	for _, path := range slices.Sorted(maps.Keys(has)) {
 		if _, exists := had[path]; !exists {
-			r.Mkdir(path)
+			r.Mkdir(path, ofOthers)
 		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(had)) {

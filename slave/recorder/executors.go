@@ -75,9 +75,9 @@ func (r *Recorder) Executor(f *book.Framework, e *book.Executor, first []*mesosp
 // runOf checkpoints a new run of an executor with its first tasks, after records.
 func (r *Recorder) runOf(e *book.Executor, first []*mesospb.TaskInfo, records checkpoint.Records) runtime.Future[struct{}] {
 	place := r.place(e)
-	records.Message(place.metaExecutor.Info(), wire.DowngradeExecutor(e.Info))
+	records.Create(place.metaExecutor.Info(), wire.DowngradeExecutor(e.Info))
 	records.Flag(place.metaExecutor.Generated(), e.Command)
-	records.Mkdir(string(place.meta))
+	records.Run(place.meta)
 	records.Link(string(place.meta), place.metaExecutor.LatestRun())
 	addTasks(&records, e, place.meta, first)
 	return r.write(records)
@@ -92,7 +92,7 @@ func (r *Recorder) Line(e *book.Executor) runtime.Future[struct{}] {
 	if e.Line.Stream != nil {
 		records.Marker(r.place(e).meta.HTTPMarker())
 	} else {
-		records.Text(r.place(e).meta.LibprocessPID(), e.Line.PID.String())
+		records.PID(r.place(e).meta.LibprocessPID(), e.Line.PID.String())
 	}
 	return runtime.Go(r, func(context.Context) (struct{}, error) { return struct{}{}, records.Make(r.files) })
 }
@@ -108,6 +108,6 @@ func addTasks(to *checkpoint.Records, e *book.Executor, meta checkpoint.Run, all
 	for _, t := range all {
 		task := tasks.New(t, mesospb.TaskState_TASK_STAGING, e.Framework)
 		task.Resources = wire.Downgrade(task.GetResources())
-		to.Message(meta.Task(ids.TaskOf(t.GetTaskId())).Info(), task)
+		to.Create(meta.Task(ids.TaskOf(t.GetTaskId())).Info(), task)
 	}
 }

@@ -3,7 +3,6 @@ package slavetest
 import (
 	"cmp"
 	"errors"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
@@ -16,6 +15,7 @@ import (
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
 	"meseta/runtime/disk"
+	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer"
 )
 
@@ -157,7 +157,7 @@ func (c *Containers) recordPID(file string, pid int) error {
 	if file == "" || c.Disk == nil {
 		return nil
 	}
-	if err := c.Disk.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+	if err := checkpoint.RunOf(file).Make(c.Disk); err != nil {
 		return err
 	}
 	return disk.Replace(c.Disk, file, []byte(strconv.Itoa(pid)), 0o600)

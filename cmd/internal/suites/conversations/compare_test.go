@@ -257,11 +257,7 @@ func (p *player) describe(tree recording.Tree) map[string]string {
 		if strings.Contains(path, "/resource_provider_registry") { // a database of C++ that ours does not touch
 			continue
 		}
-		mode := f.Mode
-		if f.Kind == 'd' && filepath.Base(filepath.Dir(path)) == "runs" { // C++ agents close it to others; here the files in it are closed
-			mode = 0
-		}
-		text := fmt.Sprintf("%04o %c %s%s", mode, f.Kind, f.Target, f.Text)
+		text := fmt.Sprintf("%04o %c %s%s", f.Mode, f.Kind, f.Target, f.Text)
 		for _, r := range f.Records {
 			text += "\n" + p.uuids.plain(r)
 		}

@@ -11,6 +11,8 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
+	"meseta/runtime/disk"
+	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer"
 	"meseta/slave/slavetest"
 	"meseta/slave/slavetest/recording"
@@ -35,7 +37,7 @@ func (c *recordedContainers) Launch(l containerizer.Launch) runtime.Future[struc
 	} else if recorded := c.recorded[x]; recorded != "" {
 		c.launched(l.ID, recorded)
 		if pid := c.forked[x]; pid != "" {
-			if err := errors.Join(os.MkdirAll(filepath.Dir(l.PIDFile), 0o755), os.WriteFile(l.PIDFile, []byte(pid), 0o600)); err != nil {
+			if err := errors.Join(checkpoint.RunOf(l.PIDFile).Make(disk.Local{}), os.WriteFile(l.PIDFile, []byte(pid), 0o600)); err != nil {
 				return runtime.Failed[struct{}](err)
 			}
 		}

@@ -2,7 +2,6 @@ package simcluster
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
 	"meseta/runtime/disk"
+	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer"
 	"meseta/slave/executor"
 	"meseta/slave/executor/command"
@@ -138,7 +138,7 @@ func (c *containers) record(file string) error {
 		return nil
 	}
 	d := disk.Of(c.node)
-	if err := d.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+	if err := checkpoint.RunOf(file).Make(d); err != nil {
 		return err
 	}
 	return disk.Replace(d, file, []byte(strconv.Itoa(40000+c.agent.processes)), 0o600)
