@@ -2,6 +2,8 @@ package mesos
 
 import (
 	"cmp"
+	"errors"
+	"io/fs"
 	"maps"
 	"slices"
 
@@ -10,6 +12,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
+	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer/runtimedir"
 	"meseta/slave/processtree"
 )
@@ -43,7 +46,13 @@ func (x *Containerizer) recordLaunch(c *Container) error {
 // is one whose agent was made to forget it.
 func (x *Containerizer) recordProcess(c *Container, pid int) error {
 	if c.PIDFile != "" {
-		if err := runtimedir.WritePID(x.disk, c.PIDFile, pid); err != nil {
+		err := runtimedir.WritePID(x.disk, c.PIDFile, pid)
+		if errors.Is(err, fs.ErrNotExist) { // the agent is about to write the other checkpoints of the run
+			if err = checkpoint.RunOf(c.PIDFile).Make(x.disk); err == nil {
+				err = runtimedir.WritePID(x.disk, c.PIDFile, pid)
+			}
+		}
+		if err != nil {
 			return err
 		}
 	}

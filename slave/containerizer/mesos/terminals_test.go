@@ -224,7 +224,7 @@ func (e *estate) recordsOfAnother(folder runtimedir.Folder, executor, holder int
 	}
 	var d storage.Local
 	err := errors.Join(
-		folder.Make(d, false, false), folder.WriteConfig(d, config), runtimedir.WriteMessage(d, folder.LaunchInfo(), &slavepb.ContainerLaunchInfo{}),
+		folder.Make(d, false, false), os.MkdirAll(filepath.Dir(folder.SwitchboardPID()), 0o755), os.MkdirAll(filepath.Dir(e.forked), 0o755), folder.WriteConfig(d, config), runtimedir.WriteMessage(d, folder.LaunchInfo(), &slavepb.ContainerLaunchInfo{}),
 		runtimedir.WritePID(d, folder.PID(), executor), runtimedir.WritePID(d, e.forked, executor),
 		runtimedir.WritePID(d, folder.SwitchboardPID(), holder), os.WriteFile(folder.SwitchboardSocket(), []byte(socket), 0o600),
 		os.WriteFile(folder.Status(), nil, 0o600),

@@ -16,8 +16,8 @@
 //	                force_destroy_on_recovery  for a debug container, whose output ends with the agent
 //	                containers/<id>/…          the containers nested in it
 //
-// The files only have to survive the agent, not the system: no container does. So they are written at once or renamed into
-// place, but not synced. An empty one counts as missing.
+// The files only have to survive the agent, not the system: no container does. So they are not synced. Messages are renamed into
+// place; what is shorter is written at once, and counts as missing while it is empty.
 //
 // Mesos: src/slave/containerizer/mesos/paths.hpp.
 package runtimedir

@@ -28,37 +28,27 @@ const Killed = int32(syscall.SIGKILL)
 // private is the mode of all files.
 const private = 0o600
 
-// atOnce is the number of bytes that the kernel writes without being interrupted, even if the agent is killed.
-const atOnce = 4096
-
-// write makes name a file with that content, in place of one that is there. A small file that is new is empty at first; another
-// process sees any other one whole, or the old one.
+// write is replace for a file that every agent takes for missing while it is empty, as one that is new may be at first.
 func write(to disk.Disk, name string, content []byte) error {
-	if len(content) <= atOnce {
-		err := put(to, name, os.O_EXCL, content)
-		if !errors.Is(err, fs.ErrExist) {
-			return err
-		}
+	if err := disk.Put(to, name, content, private); !errors.Is(err, fs.ErrExist) {
+		return err
 	}
-	fresh := filepath.Join(filepath.Dir(name), ".new-"+filepath.Base(name))
-	err := put(to, fresh, os.O_TRUNC, content)
-	if err == nil {
-		if err = to.Rename(fresh, name); err != nil {
-			_ = to.Remove(fresh)
-		}
-	}
-	return err
+	return replace(to, name, content)
 }
 
-// put makes a file, or nothing.
-func put(to disk.Disk, name string, how int, content []byte) error {
-	f, err := to.OpenFile(name, os.O_CREATE|os.O_WRONLY|how, private)
+// replace makes name a file with that content, in place of one that is there. Another process sees it whole, or the old one.
+func replace(to disk.Disk, name string, content []byte) error {
+	fresh := filepath.Join(filepath.Dir(name), ".new-"+filepath.Base(name))
+	f, err := to.OpenFile(fresh, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, private)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(content)
-	if err = errors.Join(err, f.Close()); err != nil {
-		_ = to.Remove(name)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = to.Rename(fresh, name)
+	}
+	if err != nil {
+		_ = to.Remove(fresh)
 	}
 	return err
 }
@@ -106,11 +96,12 @@ func older(rs *[]*mesospb.Resource) {
 	}
 }
 
-// WriteMessage writes a record: [Folder.LaunchInfo] or [Folder.Termination].
+// WriteMessage writes a record: [Folder.LaunchInfo] or [Folder.Termination]. It is renamed into place, since C++ agents take an
+// empty one for a damaged one.
 func WriteMessage(to disk.Disk, path string, m proto.Message) error {
 	content, err := checkpoint.Encode(m)
 	if err == nil {
-		err = write(to, path, content)
+		err = replace(to, path, content)
 	}
 	if err != nil {
 		return fmt.Errorf("Failed to checkpoint '%s': %w", path, err)
@@ -118,16 +109,9 @@ func WriteMessage(to disk.Disk, path string, m proto.Message) error {
 	return nil
 }
 
-// WritePID writes the ID of a process to a file whose directory is made if necessary.
+// WritePID writes the ID of a process to a file in a directory that exists.
 func WritePID(to disk.Disk, path string, pid int) error {
-	content := []byte(strconv.Itoa(pid))
-	err := write(to, path, content)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = to.MkdirAll(filepath.Dir(path), 0o755); err == nil {
-			err = write(to, path, content)
-		}
-	}
-	if err != nil {
+	if err := write(to, path, []byte(strconv.Itoa(pid))); err != nil {
 		return fmt.Errorf("Failed to checkpoint the container pid to '%s': %w", path, err)
 	}
 	return nil

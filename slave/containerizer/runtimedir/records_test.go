@@ -208,6 +208,40 @@ func FuzzNames(f *testing.F) {
 	})
 }
 
+// A message is never seen empty, as a C++ agent takes it for damaged then: it has its name only when it is written.
+func TestMessagesAreWhole(t *testing.T) {
+	t.Parallel()
+	const addr = "10.0.0.1:1"
+	w := sim.New(1)
+	defer w.Close()
+	d, f := w.Disk(addr), runtimedir.Dir("/r").Container("c1")
+	of := disk.Of(w.Node(addr)) // that can be intercepted
+	if err := f.Make(of, false, false); err != nil {
+		t.Fatal(err)
+	}
+	writes := 0
+	d.Intercept(func(op sim.Op) error {
+		if !op.Kind.Changes() {
+			return nil
+		}
+		writes++
+		for _, path := range []string{f.Config(), f.LaunchInfo()} {
+			if about, err := d.Lstat(path); err == nil && about.Size() == 0 {
+				t.Errorf("%s is empty before %s %s", path, op.Kind, op.Path)
+			}
+		}
+		return nil
+	})
+	for _, path := range []string{f.Config(), f.LaunchInfo(), f.Config()} {
+		if err := runtimedir.WriteMessage(of, path, &slavepb.ContainerConfig{CommandInfo: &mesospb.CommandInfo{}, Directory: proto.String("/sandbox")}); err != nil {
+			t.Error(err)
+		}
+	}
+	if writes < 9 {
+		t.Errorf("only %d changes were seen", writes)
+	}
+}
+
 // A record that cannot be written, for want of room, leaves nothing that the next agent would take for it, and the one before stays.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
