@@ -28,6 +28,7 @@ type Master struct {
 	OnRegister      func()                              // called when an agent has registered for the first time
 	OnReregister    func()                              // called when an agent re-registers, before it is answered
 	OnUpdate        func(*internalpb.StatusUpdate)      // called with each update
+	OnExit          func()                              // called when an executor has ended
 	Forgetful       bool                                // does not acknowledge the statuses of operations
 
 	Agent         runtime.PID // the agent that registered last
@@ -49,7 +50,7 @@ func (m *Master) Initialize() {
 	runtime.Install(m, m.register)
 	runtime.Install(m, m.reregister)
 	runtime.Install(m, m.update)
-	runtime.Install(m, func(_ runtime.PID, x *internalpb.ExitedExecutorMessage) { m.Exited = append(m.Exited, x) })
+	runtime.Install(m, m.exited)
 	runtime.Install(m, func(runtime.PID, *internalpb.UnregisterSlaveMessage) { m.Unregistered++ })
 	runtime.Install(m, func(runtime.PID, *internalpb.PongSlaveMessage) { m.Pongs++ })
 	runtime.Install(m, func(_ runtime.PID, x *internalpb.UpdateSlaveMessage) { m.Reports = append(m.Reports, x) })
@@ -89,6 +90,13 @@ func (m *Master) reregister(from runtime.PID, x *internalpb.ReregisterSlaveMessa
 			SlaveId: x.GetSlave().GetId(), Reconciliations: m.Reconciliations, Connection: m.connection(),
 		})
 		m.Reconciliations = nil
+	}
+}
+
+func (m *Master) exited(_ runtime.PID, x *internalpb.ExitedExecutorMessage) {
+	m.Exited = append(m.Exited, x)
+	if m.OnExit != nil {
+		m.OnExit()
 	}
 }
 
