@@ -14,6 +14,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime/disk"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer/runtimedir"
@@ -212,8 +213,7 @@ func FuzzNames(f *testing.F) {
 func TestMessagesAreWhole(t *testing.T) {
 	t.Parallel()
 	const addr = "10.0.0.1:1"
-	w := sim.New(1)
-	defer w.Close()
+	w := runtimetest.World(t, 1)
 	d, f := w.Disk(addr), runtimedir.Dir("/r").Container("c1")
 	of := disk.Of(w.Node(addr)) // that can be intercepted
 	if err := f.Make(of, false, false); err != nil {
