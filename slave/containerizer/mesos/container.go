@@ -140,7 +140,7 @@ func (x *Containerizer) start(ctx context.Context, c *Container) (p *process, er
 			return nil, errors.Join(err, x.undo(c, p))
 		}
 	}
-	if !x.running.add(p) {
+	if !x.running.Add(p.container.ID, p) {
 		return nil, errors.Join(runtime.ErrTerminated, x.undo(c, p))
 	}
 	return p, nil
@@ -181,7 +181,7 @@ func (x *Containerizer) attend(c *container, started *process) {
 	x.guard(c)
 	x.watch(c)
 	ended := runtime.Go(x, func(ctx context.Context) (end, error) {
-		defer x.running.remove(started)
+		defer x.running.Remove(started.container.ID, started)
 		var limit *slavepb.ContainerLimitation
 		status, err := x.endOf(ctx, started, func() { limit = cmp.Or(limit, x.limitOf(&c.Container)) })
 		if limit == nil && c.scribed {

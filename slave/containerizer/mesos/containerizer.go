@@ -27,6 +27,7 @@ import (
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/forker"
 	"meseta/slave/containerizer/logger"
+	"meseta/slave/containerizer/roster"
 	"meseta/slave/containerizer/runtimedir"
 	"meseta/slave/containerizer/scribe"
 	"meseta/slave/containerizer/turns"
@@ -106,8 +107,8 @@ type Containerizer struct {
 	garbage    Garbage
 	hardCPUs   bool
 	turns      turns.Turns
-	running    processes // including those that have just started, which the actor does not know yet
-	notKilled  uint64    // number of containers
+	running    roster.Roster[ids.Container, *process] // including those that have just started, which the actor does not know yet
+	notKilled  uint64                                 // number of containers
 
 	containers map[ids.Container]*container // those that have not ended, and outermost ones until their termination was delivered
 }
@@ -119,7 +120,7 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 	}
 	x := &Containerizer{
 		disk: disk.Of(n), clock: n.Clock(), runtimeDir: runtimedir.Dir(o.RuntimeDir), passing: o.RuntimeDir == "", workDir: o.WorkDir,
-		images: o.Images, garbage: o.Garbage, hardCPUs: o.HardCPULimit, containers: map[ids.Container]*container{}, turns: turns.New(), running: processes{all: map[ids.Container]*process{}},
+		images: o.Images, garbage: o.Garbage, hardCPUs: o.HardCPULimit, containers: map[ids.Container]*container{}, turns: turns.New(),
 	}
 	if o.Beside != nil {
 		x.beside, x.fetching, o.WorkDir = true, o.Beside.(port).fetching, ""
@@ -250,7 +251,7 @@ func (x *Containerizer) Finalize() {
 			x.Log().Warn().Err(err).Msg("fetcher cache not closed")
 		}
 	}
-	for _, p := range x.running.end() {
+	for _, p := range x.running.Close() {
 		if x.passing || p.container.perishable() {
 			_ = p.kill()
 		}

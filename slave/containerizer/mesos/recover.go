@@ -254,7 +254,7 @@ func (x *Containerizer) adopt(f *found) *container {
 	c.process = &process{container: &c.Container, launcher: x.launcher, disk: x.disk, ended: f.handle == nil,
 		first: forker.Process{PID: f.pid, Handle: f.handle}}
 	c.starting = runtime.Ready(c.process)
-	x.running.add(c.process)
+	x.running.Add(c.ID, c.process)
 	return c
 }
 
