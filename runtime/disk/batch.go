@@ -106,7 +106,7 @@ func (b *Batch) Replace(name string, perm fs.FileMode, content func() ([]byte, e
 }
 
 // Create is Replace for a file that those who read it take for missing while it is empty. One that is new is made in its
-// place, without another name before, which takes a fifth less time: a process that is killed in between leaves it empty.
+// place, without another name before, which takes fewer system calls: a process that is killed in between leaves it empty.
 func (b *Batch) Create(name string, perm fs.FileMode, content func() ([]byte, error)) {
 	b.Replace(name, perm, content)
 	last := &b.changes[len(b.changes)-1]

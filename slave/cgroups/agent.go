@@ -1,7 +1,9 @@
 package cgroups
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -42,6 +44,9 @@ func (a Agent) Enter(pid int) (others []string, err error) {
 		}
 		entered = append(entered, g)
 		found, err := g.enter(pid)
+		if errors.Is(err, fs.ErrPermission) {
+			err = fmt.Errorf("%w; start the agent as root, or without --agent_subsystems", err)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("Failed to move agent into cgroup %s for subsystem %s under hierarchy %s for agent: %w", g.Name, subsystem, h.Path, err)
 		}

@@ -2,10 +2,12 @@ package blackbox
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -128,6 +130,45 @@ func TestDefaultsWorkEverywhere(t *testing.T) {
 				t.Errorf("the agent ended with %d", status)
 			}
 			gone(t, func() []string { return commands(t, at.installed) })
+		})
+	}
+}
+
+// Who asks for what the system lacks is told at the start what that is, and what to do.
+func TestWhatIsMissingIsSaid(t *testing.T) {
+	t.Parallel()
+	const asRoot = "start the agent as root"
+	for _, c := range []struct {
+		poor
+		args  []string
+		texts []string
+	}{
+		{poorest[0], []string{"--isolation=cgroups/cpu,cgroups/mem"}, []string{"needs the rights of root", asRoot, "--launcher=posix"}},
+		{poorest[0], []string{"--isolation=filesystem/linux,namespaces/pid"}, []string{"needs the rights of root", asRoot}},
+		{poorest[0], []string{"--isolation=linux/capabilities"}, []string{"needs the rights of root", asRoot, "without that isolator"}},
+		{poorest[0], []string{"--isolation=linux/seccomp"}, []string{"root"}},
+		{poorest[0], []string{"--isolation=disk/xfs"}, []string{"root"}},
+		{poorest[0], []string{"--launcher=linux"}, []string{"needs the rights of root", asRoot}},
+		{poorest[0], []string{"--containerizers=docker"}, []string{"docker"}},
+		{poorest[0], []string{"--isolation=gpu/nvidia"}, []string{"gpu/nvidia", "not supported yet"}},
+		{poorest[0], []string{"--agent_subsystems=cpu"}, []string{"permission denied", asRoot, "without --agent_subsystems"}},
+		{poorest[1], []string{"--launcher=linux"}, []string{"the linux launcher needs the freezer subsystem, or control groups of version 2", "mounted below /sys/fs/cgroup"}},
+		{poorest[1], []string{"--isolation=cgroups/cpu"}, []string{"/sys/fs/cgroup", "mount"}},
+		{poorest[1], []string{"--isolation=cgroups/perf_event"}, []string{"/sys/fs/cgroup", "mount"}},
+	} {
+		t.Run(fmt.Sprint(c.name, " ", c.args), func(t *testing.T) {
+			t.Parallel()
+			at := c.poor.find(t)
+			args := append(slices.Clone(c.args), "--master=127.0.0.1:1", "--work_dir="+filepath.Join(at.dir, "work"), "--ip=127.0.0.1", "--port=0")
+			told, err := at.command("mesos-agent", args...).CombinedOutput()
+			if err == nil {
+				t.Errorf("the agent ended without an error: %s", told)
+			}
+			for _, text := range c.texts {
+				if !strings.Contains(string(told), text) {
+					t.Errorf("it does not say %q: %s", text, told)
+				}
+			}
 		})
 	}
 }

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	goruntime "runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -136,4 +139,47 @@ func TestDockerUserNetwork(t *testing.T) {
 	}
 	p.signal(syscall.SIGTERM)
 	p.ends()
+}
+
+// What a container has in its environment is what the reference's has, and what its parameters say holds: devices, capabilities, limits.
+func TestDockerProcesses(t *testing.T) {
+	t.Parallel()
+	d := newDock(t)
+	files, err := filepath.Glob(filepath.Join(shared(t, "golden/docker/1-run-inside"), "executors_bridge_*.txt"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	recorded, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, out := d.execute(task("env", `{"value": "env", "environment": {"variables": [{"name": "MINE", "value": "with space"}, {"name": "QUOTE", "value": "a\"b"}]}}`,
+		`{"type": "DOCKER", "hostname": "boxhost", "docker": {"image": "box", "network": "BRIDGE", "parameters": [{"key": "env", "value": "FROMPARAM=1"}]}}`, ""))
+	if status != 0 {
+		t.Fatal(status, out)
+	}
+	want, got := variables(string(recorded)), variables(d.reads("env", "stdout"))
+	want["HOME"] = "/" // the image of the tests knows no users
+	want["MESOS_CONTAINER_NAME"] = "mesos-" + d.container("env")
+	if !maps.Equal(got, want) {
+		t.Errorf("the environment is %v, want %v", got, want)
+	}
+	status, out = d.execute(task("given", `{"value": "test -c /dev/nothing && echo device; (: > /dev/nothing) 2>/dev/null || echo only read; ulimit -n; chown 1 /data 2>/dev/null || echo kept"}`,
+		`{"type": "DOCKER", "docker": {"image": "box", "parameters": [{"key": "device", "value": "/dev/kmsg:/dev/nothing:r"},
+			{"key": "ulimit", "value": "nofile=123:123"}, {"key": "cap-drop", "value": "CHOWN"}]}}`, ""))
+	if text := d.reads("given", "stdout"); status != 0 || text != "device\nonly read\n123\nkept\n" {
+		t.Errorf("the container says %q; %d, %s", text, status, out)
+	}
+}
+
+// variables returns the lines of a text that are environment variables.
+func variables(text string) map[string]string {
+	all := map[string]string{}
+	for line := range strings.Lines(text) {
+		name, value, found := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
+		if found && name != "" && !slices.ContainsFunc([]rune(name), func(r rune) bool { return r != '_' && (r < 'A' || r > 'Z') }) {
+			all[name] = value
+		}
+	}
+	return all
 }

@@ -218,10 +218,13 @@ func (d *damaged) runs(told *process) {
 	} else {
 		d.agent.awaits("] registered ")
 	}
-	latest, err := os.Readlink(filepath.Join(d.work, "meta/slaves/latest"))
-	if now := filepath.Base(latest); err != nil || (now == d.id) != (words[1] == "same id") {
-		d.t.Errorf("%s: the agent is %s, was %s (%v), want %s", d.name(), now, d.id, err, words[1])
-	}
+	gone(d.t, func() []string { // a new ID is written down when the agent has said that it is registered
+		latest, err := os.Readlink(filepath.Join(d.work, "meta/slaves/latest"))
+		if now := filepath.Base(latest); err != nil || (now == d.id) != (words[1] == "same id") {
+			return []string{fmt.Sprintf("%s: the agent is %s, was %s (%v), want %s", d.name(), now, d.id, err, words[1])}
+		}
+		return nil
+	})
 	if words[2] == "task gone" {
 		told.awaits(d.task + " " + strings.NewReplacer("REASON_AGENT", "REASON_SLAVE").Replace(words[3]) + "\n")
 	}

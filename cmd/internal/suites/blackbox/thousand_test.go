@@ -54,7 +54,7 @@ func TestThousandContainers(t *testing.T) {
 			t.Errorf("%s of the agent is %d, want at most %d", name, n, most)
 		}
 	}
-	if n := len(descriptors(pid)) - before; n > 6*thousand {
+	if n := len(descriptors(pid)) - before; n > 6*thousand+50 { // and connections
 		t.Errorf("the containers take %d descriptors", n)
 	}
 	each(func(i int) {
