@@ -91,8 +91,8 @@ sync; echo o > /proc/sysrq-trigger; sleep 1000
 // version 1, which has the controllers.
 func TestPureVersion2(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("it starts a kernel")
+	if testing.Short() || raced {
+		t.Skip("it starts a kernel, in which the race detector does not run")
 	}
 	kernel, err := exec.LookPath(uml)
 	if err != nil {

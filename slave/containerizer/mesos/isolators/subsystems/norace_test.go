@@ -1,0 +1,5 @@
+//go:build !race
+
+package subsystems_test
+
+const raced = false
