@@ -27,7 +27,7 @@ type program struct {
 	began  map[ids.Task]time.Time // by the master, like took
 	took   []time.Duration
 	ran    chan struct{}
-	ended  chan struct{} // an executor
+	ended  chan struct{} // a task
 }
 
 func startProgram(b *testing.B) *program {
@@ -45,7 +45,7 @@ func startProgram(b *testing.B) *program {
 	b.Cleanup(func() { os.RemoveAll(dir) })
 	there, registered := listen(), make(chan struct{})
 	p := &program{began: map[ids.Task]time.Time{}, ran: make(chan struct{}, 10_000), ended: make(chan struct{}, 10_000)}
-	p.m = &slavetest.Master{Acknowledge: true, OnRegister: func() { close(registered) }, OnUpdate: p.update, OnExit: func() { p.ended <- struct{}{} }}
+	p.m = &slavetest.Master{Acknowledge: true, OnRegister: func() { close(registered) }, OnUpdate: p.update}
 	if p.master, err = runtime.Spawn(there, "master", p.m); err != nil {
 		b.Fatal(err)
 	}
@@ -65,16 +65,19 @@ func startProgram(b *testing.B) *program {
 	return p
 }
 
-// update notes, on the master's turn, how long it took until a task runs.
+// update notes, on the master's turn, how long it took until a task runs, and that it has ended.
 func (p *program) update(u *internalpb.StatusUpdate) {
-	if u.GetStatus().GetState() == running {
+	switch u.GetStatus().GetState() {
+	case running:
 		p.took = append(p.took, p.m.Now().Sub(p.began[ids.TaskOf(u.GetStatus().GetTaskId())]))
 		p.ran <- struct{}{}
+	case mesospb.TaskState_TASK_KILLED:
+		p.ended <- struct{}{}
 	}
 }
 
-// launch has the master launch commands, with that time between two, waits until they run, kills them, and waits until their
-// executors have ended. It returns how long the launches took.
+// launch has the master launch commands, with that time between two, waits until they run, kills them, and waits until they
+// have ended. It returns how long the launches took.
 func (p *program) launch(many int, name string, checkpoint bool, pause time.Duration) []time.Duration {
 	all := make([]*internalpb.RunTaskMessage, many)
 	for i := range all {
