@@ -85,11 +85,8 @@ func (j *jail) enters(t *testing.T, id, command map[string]any) string {
 // container.
 func TestNobodyEscapesFromDepths(t *testing.T) {
 	t.Parallel()
-	j := newJail(t, confinement, "--bounding_capabilities="+dockers, "--seccomp_config_dir="+profiles(t), "--resources=cpus:8;mem:4096;disk:1000")
-	other := start(t, nil, "mesos-execute", "--master="+j.master.address, "--task="+taskIn("other", `"mesos": {}`, `{"value": "echo `+j.Word+`; sleep 1000"}`))
-	other.awaits("TASK_RUNNING")
-	j.Sandbox = j.sandboxOf("other")
-	before := j.state()
+	j, over := newJailBeside(t)
+	defer over()
 	for i, c := range cells {
 		task := j.lodge(t, fmt.Sprintf("depth%d", i), c, true)
 		all := j.nested(t)
@@ -116,13 +113,6 @@ func TestNobodyEscapesFromDepths(t *testing.T) {
 		task.ends()
 		j.ungrouped(t)
 	}
-	if after := j.state(); after != before {
-		t.Errorf("outside there was\n%s\nand now is\n%s", before, after)
-	}
-	other.signal(syscall.SIGTERM)
-	other.ends()
-	j.clean()
-	j.empty()
 }
 
 // ungrouped waits until no container of the agent is in another one.
@@ -140,14 +130,11 @@ func (j *jail) ungrouped(t *testing.T) {
 // group is that of a framework of the same user.
 func TestNobodyEscapesFromExecutors(t *testing.T) {
 	t.Parallel()
-	j := newJail(t, confinement, "--bounding_capabilities="+dockers, "--seccomp_config_dir="+profiles(t), "--resources=cpus:8;mem:4096;disk:1000")
 	if _, err := exec.LookPath("nsenter"); err != nil {
 		t.Skip(err)
 	}
-	other := start(t, nil, "mesos-execute", "--master="+j.master.address, "--task="+taskIn("other", `"mesos": {}`, `{"value": "echo `+j.Word+`; sleep 1000"}`))
-	other.awaits("TASK_RUNNING")
-	j.Sandbox = j.sandboxOf("other")
-	before := j.state()
+	j, over := newJailBeside(t)
+	defer over()
 	tasks, err := json.Marshal(map[string]any{"tasks": []any{member{"grouped", "while :; do sleep 1000; done", nil}.task()}})
 	if err != nil {
 		t.Fatal(err)
@@ -165,11 +152,4 @@ func TestNobodyEscapesFromExecutors(t *testing.T) {
 	group.signal(syscall.SIGTERM)
 	group.ends()
 	j.ungrouped(t)
-	if after := j.state(); after != before {
-		t.Errorf("outside there was\n%s\nand now is\n%s", before, after)
-	}
-	other.signal(syscall.SIGTERM)
-	other.ends()
-	j.clean()
-	j.empty()
 }

@@ -259,15 +259,33 @@ func (j *jail) lodge(t *testing.T, id string, c cell, group bool) *process {
 	return p
 }
 
-// Whoever is let into the container of a task does not get further than the task: neither the commands of mesos task exec, with a
-// terminal and without one, nor those in the containers of groups.
-func TestNobodyEscapesFromSessions(t *testing.T) {
-	t.Parallel()
-	j := newJail(t, confinement, "--bounding_capabilities="+dockers, "--seccomp_config_dir="+profiles(t), "--resources=cpus:8;mem:4096;disk:1000")
+// newJailBeside returns a jail in which a task of somebody else runs, with a sandbox and a word that are not for the prisoners. At the end,
+// over demands that all outside is as it was, and that nothing is left.
+func newJailBeside(t *testing.T) (j *jail, over func()) {
+	t.Helper()
+	j = newJail(t, confinement, "--bounding_capabilities="+dockers, "--seccomp_config_dir="+profiles(t), "--resources=cpus:8;mem:4096;disk:1000")
 	other := start(t, nil, "mesos-execute", "--master="+j.master.address, "--task="+taskIn("other", `"mesos": {}`, `{"value": "echo `+j.Word+`; sleep 1000"}`))
 	other.awaits("TASK_RUNNING")
 	j.Sandbox = j.sandboxOf("other")
 	before := j.state()
+	return j, func() {
+		t.Helper()
+		if after := j.state(); after != before {
+			t.Errorf("outside there was\n%s\nand now is\n%s", before, after)
+		}
+		other.signal(syscall.SIGTERM)
+		other.ends()
+		j.clean()
+		j.empty()
+	}
+}
+
+// Whoever is let into the container of a task does not get further than the task: neither the commands of mesos task exec, with a
+// terminal and without one, nor those in the containers of groups.
+func TestNobodyEscapesFromSessions(t *testing.T) {
+	t.Parallel()
+	j, over := newJailBeside(t)
+	defer over()
 	for i, c := range cells {
 		for _, group := range []bool{false, true} {
 			id := fmt.Sprintf("host%d-%t", i, group)
@@ -287,13 +305,6 @@ func TestNobodyEscapesFromSessions(t *testing.T) {
 			task.ends()
 		}
 	}
-	if after := j.state(); after != before {
-		t.Errorf("outside there was\n%s\nand now is\n%s", before, after)
-	}
-	other.signal(syscall.SIGTERM)
-	other.ends()
-	j.clean()
-	j.empty()
 }
 
 // words returns the arguments of mesos task exec for a prisoner in the container of a task.
