@@ -13,8 +13,8 @@ import (
 	"meseta/runtime"
 )
 
-// subscribeAgain is the delay before subscribing again to an agent that was not ready.
-const subscribeAgain = time.Second
+// again is the delay before a call is made again to an agent that was not ready.
+const again = time.Second
 
 // heartbeat is the time between heartbeats to the agent, which keep idle connections open.
 //
@@ -66,7 +66,7 @@ func (s *stream) subscribe() {
 			s.catchUp(s.p.updates[told:])
 			s.next(epoch)
 		default:
-			s.failed(err, func() { s.p.Delay(subscribeAgain, s.subscribe) })
+			s.failed(err, func() { s.p.Delay(again, s.subscribe) })
 		}
 	})
 }
@@ -162,23 +162,29 @@ func (s *stream) make(call *executorpb.Call) {
 	}
 }
 
-// pump makes a call, and then the one after it.
+// pump makes a call until the agent is ready for it, and then the one after it.
+//
+// Differs: Mesos gives up a call for which the agent is not ready. What becomes of a task while an agent recovers is then not known
+// before that agent, too, is lost.
 func (s *stream) pump(call *executorpb.Call) {
 	epoch := s.epoch
 	runtime.Await(s.p, s.agent.Call(s.p, call), func(_ struct{}, err error) {
-		if s.epoch != epoch {
-			return
-		}
-		if err != nil {
-			s.failed(err, func() {})
-		}
-		if s.epoch != epoch {
-			return
-		}
-		if s.calls = s.calls[1:]; len(s.calls) > 0 {
-			s.calls[0]()
+		switch {
+		case s.epoch != epoch:
+		case err != nil:
+			s.failed(err, func() { s.p.Delay(again, func() { s.proceed(epoch) }) })
+		default:
+			s.calls = s.calls[1:]
+			s.proceed(epoch)
 		}
 	})
+}
+
+// proceed makes the first call that waits, unless that subscription is over.
+func (s *stream) proceed(epoch int) {
+	if s.epoch == epoch && len(s.calls) > 0 {
+		s.calls[0]()
+	}
 }
 
 // close ends a subscription and drops the calls that were not made.

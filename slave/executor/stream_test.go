@@ -1,6 +1,7 @@
 package executor_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 type scripted struct {
 	subscriptions []runtime.Promise[executor.Events]
 	calls         []string
+	recovering    bool // the agent is not ready for calls
 }
 
 func (s *scripted) hear(call *executorpb.Call) {
@@ -41,6 +43,9 @@ func (s *scripted) Subscribe(b runtime.Behavior, call *executorpb.Call) runtime.
 
 func (s *scripted) Call(_ runtime.Behavior, call *executorpb.Call) runtime.Future[struct{}] {
 	s.hear(call)
+	if s.recovering {
+		return runtime.Failed[struct{}](&executor.StatusError{Status: http.StatusServiceUnavailable, Text: "Agent has not finished recovery"})
+	}
 	return runtime.Ready(struct{}{})
 }
 
@@ -77,6 +82,29 @@ func TestUpdatesCrossASubscription(t *testing.T) {
 	agent.subscriptions[0].Set(silent{})
 	w.Advance(time.Second)
 	const want = "SUBSCRIBE\nUPDATE TASK_RUNNING\nUPDATE TASK_FINISHED"
+	if got := strings.Join(agent.calls, "\n"); got != want {
+		t.Errorf("the agent heard\n%s\nwant\n%s", got, want)
+	}
+}
+
+// An agent of Mesos answers updates with 503 while it recovers, also those of an executor that it has let subscribe. They are
+// repeated, in their order, until it takes them.
+func TestUpdatesWhileTheAgentRecovers(t *testing.T) {
+	t.Parallel()
+	w := sim.New(1)
+	t.Cleanup(func() { runtimetest.End(t, w) })
+	agent := &scripted{recovering: true}
+	env := executortest.Environment(runtime.PID{ID: "slave(1)", Addr: agentAddr})
+	d := executor.NewDriver(w.Node(executorAddr), &executortest.Executor{}, env, executor.Options{HTTP: agent, Die: func() {}})
+	d.Start()
+	w.Advance(time.Second)
+	agent.subscriptions[0].Set(silent{})
+	d.SendStatusUpdate(status("t1", mesospb.TaskState_TASK_RUNNING))
+	d.SendStatusUpdate(status("t1", mesospb.TaskState_TASK_FINISHED))
+	w.Advance(1500 * time.Millisecond)
+	agent.recovering = false
+	w.Advance(time.Minute)
+	const want = "SUBSCRIBE\nUPDATE TASK_RUNNING\nUPDATE TASK_RUNNING\nUPDATE TASK_RUNNING\nUPDATE TASK_FINISHED"
 	if got := strings.Join(agent.calls, "\n"); got != want {
 		t.Errorf("the agent heard\n%s\nwant\n%s", got, want)
 	}
