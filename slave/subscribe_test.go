@@ -241,6 +241,42 @@ func TestHTTPExecutorComesBack(t *testing.T) {
 	}
 }
 
+// While an agent recovers, executors may subscribe. All else is answered 503, whoever says it, but for updates of those that have
+// come back.
+func TestExecutorCallsWhileRecovering(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, silent)
+	c := w.client(mediatype.JSON)
+	w.say(custom("t1", true, framework(checkpointing)))
+	c.subscribe(&executorpb.Call_Subscribe{})
+	w.rebirth(nil)
+	w.Advance(time.Second)
+	update := func(call *executorpb.Call) { call.Update = &executorpb.Call_Update{Status: c.status("t1", running)} }
+	message := func(call *executorpb.Call) { call.Message = &executorpb.Call_Message{Data: []byte("x")} }
+	unknown := func(call *executorpb.Call) { update(call); call.FrameworkId = ids.Framework("f9").Proto() }
+	stranger := func(call *executorpb.Call) { update(call); call.ExecutorId = ids.Executor("x9").Proto() }
+	demand := func(who string, kind executorpb.Call_Type, fill func(*executorpb.Call), status int, text string) {
+		t.Helper()
+		if r := c.call(kind, fill); r.Status != status || string(r.Body) != text {
+			t.Errorf("%s of %s was answered %d %q, want %d %q", kind, who, r.Status, r.Body, status, text)
+		}
+	}
+	const recovering = "Agent has not finished recovery"
+	demand("one that has not come back", executorpb.Call_UPDATE, update, http.StatusServiceUnavailable, recovering)
+	demand("one that has not come back", executorpb.Call_MESSAGE, message, http.StatusServiceUnavailable, recovering)
+	demand("an unknown framework", executorpb.Call_UPDATE, unknown, http.StatusServiceUnavailable, recovering)
+	demand("an unknown executor", executorpb.Call_UPDATE, stranger, http.StatusServiceUnavailable, recovering)
+	demand("anybody", executorpb.Call_HEARTBEAT, nil, http.StatusAccepted, "")
+	demand("anybody", executorpb.Call_UPDATE, nil, http.StatusBadRequest, "Failed to validate Executor::Call: Expecting 'update' to be present")
+	c.subscribe(&executorpb.Call_Subscribe{UnacknowledgedTasks: []*mesospb.TaskInfo{info("t1")}})
+	demand("one that has come back", executorpb.Call_MESSAGE, message, http.StatusServiceUnavailable, recovering)
+	demand("one that has come back", executorpb.Call_UPDATE, update, http.StatusAccepted, "")
+	w.Advance(3 * time.Second)
+	w.states("t1", running)
+	demand("one that has come back", executorpb.Call_MESSAGE, message, http.StatusAccepted, "")
+	demand("an unknown framework", executorpb.Call_UPDATE, unknown, http.StatusBadRequest, "Framework cannot be found")
+}
+
 // An executor that does not read its events is cut off before they fill the agent's memory, and may come back.
 func TestHTTPExecutorDoesNotRead(t *testing.T) {
 	t.Parallel()

@@ -19,8 +19,8 @@ import (
 //
 // Mesos: Http::executor.
 //
-// Differs: Mesos answers 503 to updates and messages until recovery is over, also to an executor that it has let subscribe
-// meanwhile, and executors do not repeat what is answered so. Here they are accepted.
+// Differs: until recovery is over Mesos answers 503 also to updates of an executor that it has let subscribe meanwhile, and its
+// executors do not repeat what is answered so. Here these updates are accepted.
 func (a *API) serveExecutor(req *web.Request) runtime.Future[*web.Response] {
 	if f := a.Facts(); f.Recovering && !f.Reconnecting {
 		return runtime.Ready(unavailable())
@@ -41,11 +41,16 @@ func (a *API) serveExecutor(req *web.Request) runtime.Future[*web.Response] {
 		}
 	}
 	f := a.Book().Framework(ids.FrameworkOf(call.GetFrameworkId()))
-	if f == nil {
-		return runtime.Ready(web.BadRequest("Framework cannot be found"))
+	var e *book.Executor
+	if f != nil {
+		e = f.Executor(ids.ExecutorOf(call.GetExecutorId()))
 	}
-	e := f.Executor(ids.ExecutorOf(call.GetExecutorId()))
-	if e == nil {
+	switch {
+	case a.Facts().Recovering && !early(call, e):
+		return runtime.Ready(unavailable())
+	case f == nil:
+		return runtime.Ready(web.BadRequest("Framework cannot be found"))
+	case e == nil:
 		return runtime.Ready(web.BadRequest("Executor cannot be found"))
 	}
 	if err := claims(req.Principal, e); err != nil {
@@ -55,6 +60,18 @@ func (a *API) serveExecutor(req *web.Request) runtime.Future[*web.Response] {
 		return runtime.Ready(web.Text(http.StatusForbidden, "Executor is not subscribed"))
 	}
 	return runtime.Ready(a.executorCalls(f, e, call, media))
+}
+
+// early reports whether a call is carried out although the agent recovers: executors may come back, and those that have may tell
+// what became of their tasks.
+func early(call *executorpb.Call, e *book.Executor) bool {
+	switch call.GetType() {
+	case executorpb.Call_SUBSCRIBE:
+		return true
+	case executorpb.Call_UPDATE:
+		return e != nil && e.State != book.Registering
+	}
+	return false
 }
 
 // executorCalls carries out a valid call of a known executor.
