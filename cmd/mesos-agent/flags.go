@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -195,6 +196,9 @@ func bindContainerizers(set *flags.Set, c *slave.Config) {
 	set.Bind("docker_remove_delay", &c.Docker.RemoveDelay)
 	set.Bind("docker_kill_orphans", &c.Docker.KillOrphans)
 	set.Bind("docker_config", flags.Func(func(text string) (err error) {
+		if !json.Valid([]byte(text)) {
+			return errors.New("not the JSON of a Docker client's config.json") // which may have passwords
+		}
 		if c.Docker.Credentials, err = engine.ParseCredentials([]byte(text)); err == nil {
 			c.Isolation.Images.Docker.Config, err = docker.ParseConfig([]byte(text))
 		}
@@ -241,17 +245,18 @@ func (o *options) check() error {
 	case o.master == "":
 		return errors.New("Missing required option `--master`: an agent needs one, such as --master=127.0.0.1:5050")
 	case o.detection.SessionTimeout <= 0:
-		return errors.New("zk_session_timeout: must be more than 0secs")
+		return flags.Invalid("zk_session_timeout", units.FormatDuration(o.detection.SessionTimeout), "more than 0secs")
 	case c.GCDiskHeadroom < 0 || c.GCDiskHeadroom > 1:
 		return fmt.Errorf("Invalid value '%g' for --gc_disk_headroom. Must be between 0.0 and 1.0", c.GCDiskHeadroom)
 	case c.RegistrationBackoff > time.Minute:
-		return fmt.Errorf("Invalid value '%s' for --registration_backoff_factor: Must be less than 1mins", units.FormatDuration(c.RegistrationBackoff))
+		return flags.Invalid("registration_backoff_factor", units.FormatDuration(c.RegistrationBackoff), "less than 1mins")
 	case c.AuthenticationBackoff.Max < c.AuthenticationBackoff.Min:
-		return errors.New("authentication_timeout_max: must not be less than --authentication_timeout_min")
+		return flags.Invalid("authentication_timeout_max", units.FormatDuration(c.AuthenticationBackoff.Max),
+			"not less than --authentication_timeout_min, "+units.FormatDuration(c.AuthenticationBackoff.Min))
 	case c.Domain != nil && c.Domain.FaultDomain == nil:
 		return errors.New("`domain` must define `fault_domain`")
 	case c.ExecutorReregistration > 15*time.Second:
-		return errors.New("Expected `--executor_reregistration_timeout` to be not more than 15secs")
+		return fmt.Errorf("Expected `--executor_reregistration_timeout` to be not more than 15secs: it is %s", units.FormatDuration(c.ExecutorReregistration))
 	}
 	if slices.Contains(c.Containerizers, slave.Docker) && !filepath.IsAbs(c.Docker.Socket) {
 		return fmt.Errorf("docker_socket: Invalid Docker socket path: %s", c.Docker.Socket)

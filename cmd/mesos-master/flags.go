@@ -52,7 +52,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("domain", flags.Message(&c.Domain))
 	set.Bind("roles", flags.Into(&c.Roles, roles.Parse))
 	set.Bind("weights", flags.Into(&c.Weights, parseWeights))
-	set.Bind("root_submissions", flags.Into(&c.RefuseRoot, not))
+	set.Bind("root_submissions", flags.Not(&c.RefuseRoot))
 	set.Bind("require_agent_domain", &c.RequireDomain)
 	set.Bind("whitelist", flags.Into(&c.Whitelist, parsePath))
 	set.Bind("rate_limits", flags.Into(&c.RateLimits, parseRateLimits))
@@ -64,14 +64,14 @@ func bind(set *flags.Set) *options {
 	set.Bind("recovery_agent_removal_limit", flags.Into(&c.RecoveryRemovalLimit, parsePercent))
 	set.Bind("offer_timeout", &c.OfferTimeout)
 
-	set.Bind("publish_per_framework_metrics", flags.Into(&c.HideFrameworkMetrics, not))
+	set.Bind("publish_per_framework_metrics", flags.Not(&c.HideFrameworkMetrics))
 
 	set.Bind("allocation_interval", &c.Allocator.AllocationInterval)
 	set.Bind("allocator_agent_recovery_factor", &c.Allocator.RecoveryFactor)
 	set.Bind("allocator_recovery_timeout", &c.Allocator.RecoveryTimeout)
 	set.Bind("min_allocatable_resources", flags.Into(&c.Allocator.Minimum, parseMinimum))
 	set.Bind("fair_sharing_excluded_resource_names", &c.Allocator.FairnessExcluded)
-	set.Bind("filter_gpu_resources", flags.Into(&c.Allocator.GPUsForAll, not))
+	set.Bind("filter_gpu_resources", flags.Not(&c.Allocator.GPUsForAll))
 
 	set.Bind("max_completed_frameworks", &c.Limits.CompletedFrameworks)
 	set.Bind("max_completed_tasks_per_framework", &c.Limits.CompletedTasks)
@@ -96,11 +96,13 @@ func (o *options) check() error {
 	case o.registry != "in_memory" && o.workDir == "":
 		return errors.New("work_dir: the registry needs a directory, unless --registry=in_memory")
 	case o.master.AgentPingTimeout < time.Second || o.master.AgentPingTimeout > 15*time.Minute:
-		return errors.New("agent_ping_timeout: must be between 1secs and 15mins")
+		return flags.Invalid("agent_ping_timeout", units.FormatDuration(o.master.AgentPingTimeout), "between 1secs and 15mins")
 	case o.master.MaxAgentPingTimeouts < 1:
-		return errors.New("max_agent_ping_timeouts: must be at least 1")
+		return flags.Invalid("max_agent_ping_timeouts", "0", "at least 1")
 	case o.master.AgentReregisterTimeout < 10*time.Minute:
-		return errors.New("agent_reregister_timeout: must be at least 10mins")
+		return flags.Invalid("agent_reregister_timeout", units.FormatDuration(o.master.AgentReregisterTimeout), "at least 10mins")
+	case o.master.OfferTimeout <= 0:
+		return flags.Invalid("offer_timeout", units.FormatDuration(o.master.OfferTimeout), "greater than zero")
 	}
 	if err := errors.Join(o.election.check(o.registry), o.group.check(o.registry, o.election.zk != "")); err != nil {
 		return err
@@ -185,10 +187,4 @@ func onlyCRAMMD5(text string) error {
 		return fmt.Errorf("Authenticator '%s' not found. Check the spelling (compare to 'crammd5')", text)
 	}
 	return nil
-}
-
-// not parses the negation of a flag whose zero value means true.
-func not(text string) (bool, error) {
-	v, err := strconv.ParseBool(text)
-	return !v, err
 }

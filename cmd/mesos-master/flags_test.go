@@ -33,7 +33,7 @@ func TestZeroIsAValue(t *testing.T) {
 			"registry_max_agent_age":          {Text: "0secs", Field: &c.RegistryMaxAgentAge},
 			"registry_max_agent_count":        {Field: &c.RegistryMaxAgentCount},
 			"authentication_v0_timeout":       {Text: "0secs", Field: &c.AuthenticationTimeout},
-			"offer_timeout":                   {Text: "0secs", Field: &c.OfferTimeout},
+			"offer_timeout":                   {Text: "0secs", Refused: "greater than zero"},
 			"allocation_interval":             {Text: "0secs", Field: &c.Allocator.AllocationInterval},
 			"allocator_agent_recovery_factor": {Field: &c.Allocator.RecoveryFactor},
 			"allocator_recovery_timeout":      {Text: "0secs", Field: &c.Allocator.RecoveryTimeout},

@@ -7,6 +7,7 @@ import (
 
 	"meseta/actors/election"
 	"meseta/cmd/internal/flags"
+	"meseta/messages/units"
 	"meseta/runtime"
 )
 
@@ -41,9 +42,9 @@ func (m *membership) check(registry string) (err error) {
 	case m.quorum > 1 && registry == "in_memory":
 		return fmt.Errorf("quorum: %d: several masters need --registry=replicated_log", m.quorum)
 	case m.timeout <= 0:
-		return errors.New("zk_session_timeout: must be more than 0secs")
+		return flags.Invalid("zk_session_timeout", units.FormatDuration(m.timeout), "more than 0secs")
 	case m.absence <= 0:
-		return errors.New("master_replacement_timeout: must be more than 0secs")
+		return flags.Invalid("master_replacement_timeout", units.FormatDuration(m.absence), "more than 0secs")
 	case m.zk == "":
 		return nil
 	case m.quorum == 0 && registry == "replicated_log":

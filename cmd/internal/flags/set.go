@@ -84,7 +84,7 @@ func (s *Set) Define(f Flag, at any) {
 }
 
 func (f *option) bind(at any) {
-	f.target = target(at)
+	f.target = target(f.Type, at)
 	if text, ok := f.defaultText(); ok {
 		if err := f.target.Set(text); err != nil {
 			panic(fmt.Sprintf("flags: default of %s: %v", f.Name, err))
@@ -108,6 +108,13 @@ func (f *option) onlyVariable() bool { return strings.ToUpper(f.Name) == f.Name 
 
 // Check adds a condition that involves several values. Parse returns the error of the first that fails.
 func (s *Set) Check(condition func() error) { s.checks = append(s.checks, condition) }
+
+// Invalid is the error of a check that refuses the value of a flag, which must be as the words say.
+//
+// Mesos: Master::initialize, Slave::initialize.
+func Invalid(name, value, must string) error {
+	return fmt.Errorf("Invalid value '%s' for --%s: Must be %s", value, name, must)
+}
 
 // Supported returns the flags that are bound, in the order of the help.
 func (s *Set) Supported() []Flag {

@@ -3,6 +3,7 @@ package flags
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -23,9 +24,12 @@ type Target interface {
 	String() string
 }
 
-// target returns the Target for an argument of Bind. It panics if the type is not supported, which is a bug of the
-// program.
-func target(at any) Target {
+// target returns the Target for an argument of Bind, of a flag of the given type. It panics if the argument's type is not supported,
+// which is a bug of the program.
+func target(kind string, at any) Target {
+	if narrower, ok := narrow(kind, at); ok {
+		return narrower
+	}
 	switch p := at.(type) {
 	case Target:
 		return p
@@ -55,6 +59,32 @@ func target(at any) Target {
 		return value[map[string]string]{p, parseObject, printObject}
 	}
 	panic(fmt.Sprintf("flags: no way to read a value into a %T", at))
+}
+
+// narrow returns the Target of a flag whose type allows less than the Go type of its value does.
+func narrow(kind string, at any) (Target, bool) {
+	switch p := at.(type) {
+	case *int:
+		switch kind {
+		case "uint":
+			return value[int]{p, parseCount, strconv.Itoa}, true
+		case "port":
+			return value[int]{p, parseAnyPort, strconv.Itoa}, true
+		}
+	case *string:
+		if kind == "ip" {
+			return value[string]{p, parseIP, identity}, true
+		}
+	}
+	return nil, false
+}
+
+// Not is a [Target] of a boolean flag that stores the opposite of what it is set to.
+func Not(at *bool) Target {
+	return value[bool]{
+		at, func(text string) (bool, error) { v, err := parseBool(text); return !v, err },
+		func(v bool) string { return strconv.FormatBool(!v) },
+	}
 }
 
 // Func is a [Target] that passes the text to read, for JSON documents and the like. It prints the text it was set to.
@@ -153,25 +183,49 @@ func parsePort(text string) (uint16, error) {
 	return uint16(n), nil
 }
 
+func parseAnyPort(text string) (int, error) {
+	n, err := parsePort(text)
+	return int(n), err
+}
+
+// parseInt parses a number of 32 bits, as Mesos's flags have.
 func parseInt(text string) (int, error) {
-	n, err := strconv.Atoi(text)
+	n, err := strconv.ParseInt(text, 10, 32)
 	if err != nil {
-		return 0, fmt.Errorf("%q is not a whole number", text)
+		return 0, fmt.Errorf("%q is not a whole number from -2147483648 to 2147483647", text)
 	}
-	return n, nil
+	return int(n), nil
+}
+
+// parseCount parses a number of 64 bits without a sign. More than an int holds is as many as it holds.
+//
+// Differs: Mesos takes -1 for the largest number. It then cannot make the list that this is the length of.
+func parseCount(text string) (int, error) {
+	n, err := parseUint(text)
+	return int(min(n, math.MaxInt)), err
+}
+
+func parseIP(text string) (string, error) {
+	if _, err := netip.ParseAddr(text); err != nil {
+		return "", fmt.Errorf("%q is not an IP address, such as 127.0.0.1", text)
+	}
+	return text, nil
 }
 
 func parseUint(text string) (uint64, error) {
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%q is not a whole number", text)
+		return 0, fmt.Errorf("%q is not a whole number from 0 to 18446744073709551615", text)
 	}
 	return n, nil
 }
 
+// parseFloat parses a number.
+//
+// Differs: Mesos also takes nan and inf, which are in no range that it checks, or in all.
 func parseFloat(text string) (float64, error) {
 	f, err := strconv.ParseFloat(text, 64)
-	if err != nil {
+	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
 		return 0, fmt.Errorf("%q is not a number", text)
 	}
 	return f, nil
@@ -211,9 +265,9 @@ func printObject(object map[string]string) string {
 // canonical returns text in the form in which a flag of the given type prints it: 60secs as 1mins.
 func canonical(kind, text string) string {
 	scratch := map[string]Target{
-		"duration": target(new(time.Duration)),
-		"size":     target(new(units.Bytes)),
-		"number":   target(new(float64)),
+		"duration": target("duration", new(time.Duration)),
+		"size":     target("size", new(units.Bytes)),
+		"number":   target("number", new(float64)),
 	}[kind]
 	if scratch == nil || scratch.Set(text) != nil {
 		return text

@@ -85,7 +85,7 @@ func names(list *[]string) flags.Target {
 func (a *Access) readACLs(text string) error {
 	acls, err := local.Parse(text)
 	if err != nil {
-		return err
+		return fmt.Errorf("not the JSON of ACLs: %w", err)
 	}
 	a.Authorizer, err = local.New(acls)
 	return err
