@@ -231,7 +231,7 @@ func (x *acceptance) addExecutor(info *mesospb.ExecutorInfo, rs resources.Resour
 }
 
 func (x *acceptance) addTask(l validate.Launch) {
-	t := book.NewTask(l.Task, x.framework.ID, l.Resources)
+	t := book.NewTask(l.Task, x.framework.Info.Id, l.Resources)
 	x.Book.AddTask(t)
 	x.Feed.TaskAdded(t)
 	x.ledger.use(l.Resources)

@@ -66,7 +66,7 @@ func small() (b *Book, a *Agent, f *Framework, task *Task) {
 	b.AddFramework(f)
 	task = NewTask(&mesospb.TaskInfo{
 		Name: proto.String("T"), TaskId: ids.Task("T").Proto(), SlaveId: a.Info.Id,
-	}, f.ID, scalar("cpus", 1).Allocate("*"))
+	}, f.Info.Id, scalar("cpus", 1).Allocate("*"))
 	b.AddTask(task)
 	b.AddExecutor(&Executor{ID: "E", Framework: f.ID, Agent: a.ID, Resources: scalar("cpus", 1).Allocate("*")})
 	for i, framework := range []ids.Framework{"F", "G", ""} {

@@ -74,7 +74,7 @@ func (f *Facts) copy() *Facts {
 }
 
 // NewTask returns the task that info launches.
-func NewTask(info *mesospb.TaskInfo, framework ids.Framework, held resources.Resources) *Task {
+func NewTask(info *mesospb.TaskInfo, framework *mesospb.FrameworkID, held resources.Resources) *Task {
 	t := &Task{Facts: &Facts{}}
 	t.know(tasks.New(info, mesospb.TaskState_TASK_STAGING, framework), held)
 	return t

@@ -52,7 +52,7 @@ func TestTouched(t *testing.T) {
 	}
 	for i := range 2*many + 10 {
 		id := ids.Task(strconv.Itoa(i)).Proto()
-		short := NewTask(&mesospb.TaskInfo{Name: proto.String("T"), TaskId: id, SlaveId: a.Info.Id}, f.ID, scalar("cpus", 0))
+		short := NewTask(&mesospb.TaskInfo{Name: proto.String("T"), TaskId: id, SlaveId: a.Info.Id}, f.ID.Proto(), scalar("cpus", 0))
 		b.AddTask(short)
 		b.RemoveTask(short, false)
 	}

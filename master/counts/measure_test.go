@@ -56,7 +56,7 @@ func crowded(b *testing.B, agents, tasks int) *book.Book {
 		info := &mesospb.TaskInfo{
 			Name: proto.String("t"), TaskId: ids.Task(fmt.Sprintf("t%d", i)).Proto(), SlaveId: ids.Agent(fmt.Sprintf("a%d", i%agents)).Proto(),
 		}
-		k.AddTask(book.NewTask(info, f.ID, used.Allocate("*")))
+		k.AddTask(book.NewTask(info, f.ID.Proto(), used.Allocate("*")))
 	}
 	return k
 }

@@ -122,6 +122,6 @@ func TestTaskGroupOnAnExecutorThatRuns(t *testing.T) {
 	says(t, "more memory", checkGroup(t, strings.Replace(text, "32", "64", 1), f, a), "ExecutorInfo is not compatible")
 	unshared := `executor { ` + groupExecutorText + ` } ` + taskText("u", cpu+unsharedText)
 	says(t, "nothing runs in it", checkGroup(t, unshared, f, a), "")
-	b.AddTask(book.NewTask(g.Tasks[0].Task, f.ID, g.Tasks[0].Resources))
+	b.AddTask(book.NewTask(g.Tasks[0].Task, f.ID.Proto(), g.Tasks[0].Resources))
 	says(t, "what runs in it shares cgroups", checkGroup(t, unshared, f, a), "must be the same for all tasks")
 }

@@ -32,7 +32,7 @@ func everyField(c *cluster, f *book.Framework, a *book.Agent) *book.Task {
 		KillPolicy: &mesospb.KillPolicy{GracePeriod: &mesospb.DurationInfo{Nanoseconds: proto.Int64(5)}},
 		Limits:     map[string]*mesospb.Value_Scalar{"mem": {Value: proto.Float64(64)}, "cpus": {Value: proto.Float64(2)}},
 	}
-	t := book.NewTask(info, f.ID, c.task)
+	t := book.NewTask(info, f.ID.Proto(), c.task)
 	c.book.AddTask(t)
 	update(t, mesospb.TaskState_TASK_STARTING, 1)
 	t.Update(statusWithEverything(t, labels))

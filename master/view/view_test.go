@@ -85,7 +85,7 @@ func (c *cluster) addTask(f *book.Framework, a *book.Agent, n int) *book.Task {
 	t := book.NewTask(&mesospb.TaskInfo{
 		Name: &id, TaskId: ids.Task(id).Proto(), SlaveId: a.Info.Id, Resources: c.task.Proto(),
 		Command: &mesospb.CommandInfo{Value: proto.String("sleep 1000")},
-	}, f.ID, c.task)
+	}, f.ID.Proto(), c.task)
 	c.book.AddTask(t)
 	return t
 }

@@ -4,8 +4,6 @@
 package tasks
 
 import (
-	"google.golang.org/protobuf/proto"
-
 	"meseta/messages/capabilities"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
@@ -36,18 +34,21 @@ func LostOr(state mesospb.TaskState, framework capabilities.Framework) mesospb.T
 	return mesospb.TaskState_TASK_LOST
 }
 
-// New returns the record of the task that info launches. It shares the messages in info. The user is that of the
+// New returns the record of the task that info launches. It shares the messages in info, and the framework's ID. The user is that of the
 // command if set, even to the empty string, or else that of the executor's command.
 //
 // Mesos: protobuf::createTask.
 //
 // Differs: it has no values of secrets, because everybody who sees the task sees its record.
-func New(info *mesospb.TaskInfo, state mesospb.TaskState, framework ids.Framework) *mesospb.Task {
+func New(info *mesospb.TaskInfo, state mesospb.TaskState, framework *mesospb.FrameworkID) *mesospb.Task {
 	task := &mesospb.Task{
-		Name: proto.String(info.GetName()), TaskId: info.GetTaskId(), FrameworkId: framework.Proto(), SlaveId: info.GetSlaveId(),
+		Name: info.Name, TaskId: info.GetTaskId(), FrameworkId: framework, SlaveId: info.GetSlaveId(),
 		State: state.Enum(), Resources: info.GetResources(), Limits: info.GetLimits(), Labels: info.GetLabels(),
 		Discovery: info.GetDiscovery(), Container: redact.Container(info.GetContainer()), HealthCheck: info.GetHealthCheck(),
 		KillPolicy: info.GetKillPolicy(),
+	}
+	if task.Name == nil {
+		task.Name = new(string) // it is required
 	}
 	if info.Executor != nil {
 		task.ExecutorId = info.GetExecutor().GetExecutorId()

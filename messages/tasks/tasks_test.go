@@ -37,7 +37,7 @@ func TestNew(t *testing.T) {
 	}
 	info.Name, info.TaskId, info.SlaveId = proto.String("n"), ids.Task("t").Proto(), ids.Agent("a").Proto()
 	info.Executor.ExecutorId = ids.Executor("e").Proto()
-	task := tasks.New(info, mesospb.TaskState_TASK_STAGING, "f")
+	task := tasks.New(info, mesospb.TaskState_TASK_STAGING, ids.Framework("f").Proto())
 	if task.GetName() != "n" || task.TaskId != info.TaskId || task.SlaveId != info.SlaveId || task.ExecutorId != info.Executor.ExecutorId ||
 		task.GetFrameworkId().GetValue() != "f" || task.GetState() != mesospb.TaskState_TASK_STAGING {
 		t.Errorf("the task is %v", task)
@@ -61,7 +61,7 @@ func TestSecretsOfVolumesAreNotInRecords(t *testing.T) {
 	}}
 	info := &mesospb.TaskInfo{Container: &mesospb.ContainerInfo{Type: mesospb.ContainerInfo_MESOS.Enum(), Volumes: volumes}}
 	before := proto.CloneOf(info)
-	got := tasks.New(info, mesospb.TaskState_TASK_STAGING, "f").GetContainer().GetVolumes()
+	got := tasks.New(info, mesospb.TaskState_TASK_STAGING, ids.Framework("f").Proto()).GetContainer().GetVolumes()
 	if secret := got[1].GetSource().GetSecret(); len(secret.GetValue().GetData()) > 0 || secret.GetType() != mesospb.Secret_VALUE {
 		t.Errorf("the record has %v", secret)
 	}
@@ -90,7 +90,7 @@ func TestTheUserOfATask(t *testing.T) {
 		{&mesospb.TaskInfo{Command: command(empty), Executor: of(command(b))}, empty},
 		{&mesospb.TaskInfo{Executor: of(command(empty))}, empty},
 	} {
-		if got := tasks.New(c.info, mesospb.TaskState_TASK_STAGING, "f").User; got != c.want {
+		if got := tasks.New(c.info, mesospb.TaskState_TASK_STAGING, ids.Framework("f").Proto()).User; got != c.want {
 			t.Errorf("%v: the user is %v", c.info, got)
 		}
 	}

@@ -173,7 +173,7 @@ func (e *Executor) Launch(id ids.Task) {
 	}
 	e.picture = nil
 	e.queued.Delete(id)
-	e.launched.Set(id, &Task{Message: tasks.New(q.info, mesospb.TaskState_TASK_STAGING, e.Framework)})
+	e.launched.Set(id, &Task{Message: tasks.New(q.info, mesospb.TaskState_TASK_STAGING, e.Framework.Proto())})
 	e.sent = true
 }
 

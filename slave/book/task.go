@@ -109,7 +109,7 @@ func (e *Executor) Apply(s *mesospb.TaskStatus) error {
 		if !terminal {
 			return ErrNotTerminal
 		}
-		task = &Task{Message: tasks.New(e.queued.GetOrDefault(id, nil).info, s.GetState(), e.Framework)}
+		task = &Task{Message: tasks.New(e.queued.GetOrDefault(id, nil).info, s.GetState(), e.Framework.Proto())}
 		e.queued.Delete(id)
 	case e.launched.Has(id):
 		if first, ending := e.ending[id]; terminal && ending && first != string(s.GetUuid()) {

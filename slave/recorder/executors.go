@@ -106,7 +106,7 @@ func (r *Recorder) Tasks(e *book.Executor, queued []*mesospb.TaskInfo) runtime.F
 
 func addTasks(to *checkpoint.Records, e *book.Executor, meta checkpoint.Run, all []*mesospb.TaskInfo) {
 	for _, t := range all {
-		task := tasks.New(t, mesospb.TaskState_TASK_STAGING, e.Framework)
+		task := tasks.New(t, mesospb.TaskState_TASK_STAGING, e.Framework.Proto())
 		task.Resources = wire.Downgrade(task.GetResources())
 		to.Create(meta.Task(ids.TaskOf(t.GetTaskId())).Info(), task)
 	}

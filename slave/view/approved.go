@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"meseta/actors/authorizer"
-	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/messages/tasks"
@@ -78,7 +77,7 @@ func (f *Framework) infosFor(may authorizer.Approver, all []*mesospb.TaskInfo) [
 
 // staging returns a task that no executor has yet.
 func (f *Framework) staging(t *mesospb.TaskInfo) *mesospb.Task {
-	return tasks.New(t, mesospb.TaskState_TASK_STAGING, ids.FrameworkOf(f.Info.GetId()))
+	return tasks.New(t, mesospb.TaskState_TASK_STAGING, f.Info.GetId())
 }
 
 // seenRoles returns the roles that resources are reserved to and that may be seen.

@@ -126,7 +126,7 @@ func tasksOf(f *book.Framework) []*mesospb.Task {
 	var known []*mesospb.Task
 	staging := func(infos []*mesospb.TaskInfo) {
 		for _, t := range infos {
-			known = append(known, downgradeTask(tasks.New(t, mesospb.TaskState_TASK_STAGING, f.ID)))
+			known = append(known, downgradeTask(tasks.New(t, mesospb.TaskState_TASK_STAGING, f.ID.Proto())))
 		}
 	}
 	staging(f.PendingTasks())

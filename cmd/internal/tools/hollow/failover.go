@@ -13,7 +13,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/election"
-	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/tasks"
@@ -56,7 +55,7 @@ func (a *agent) reregistration() *internalpb.ReregisterSlaveMessage {
 
 // described returns t as agents report it.
 func (t *task) described() *mesospb.Task {
-	described := tasks.New(t.info, t.state, ids.FrameworkOf(t.framework))
+	described := tasks.New(t.info, t.state, t.framework)
 	described.Statuses = []*mesospb.TaskStatus{t.last}
 	described.StatusUpdateState, described.StatusUpdateUuid = t.state.Enum(), t.uuid.Bytes()
 	return described

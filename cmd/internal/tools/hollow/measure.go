@@ -71,9 +71,9 @@ func measureOne(ctx context.Context, o options, g *guard, print func(figure)) (e
 		{o.followers > 0, t.followed},
 		{o.pollers > 0, t.polled},
 		{o.ring > 0, t.remembered},
-		{o.idle > 0, t.rest},
 		{o.failover && o.masters < 2, t.failOver},
 		{o.failover && o.masters > 1, t.killLeader},
+		{o.idle > 0, t.rest},
 		{o.state, t.fetch},
 		{o.profile != "", func(ctx context.Context) error { return t.master.saveProfile(ctx, o.profile) }},
 	} {
@@ -177,8 +177,11 @@ func (t *trial) report(many, one string, n int, began time.Time, worked time.Dur
 	t.print(figure{"master CPU per " + one, worked.Seconds() * 1e3 / float64(n), "ms"})
 }
 
-// rest measures what the master does while nothing happens.
+// rest measures what the master does, and the memory that it has, while nothing happens.
 func (t *trial) rest(ctx context.Context) error {
+	if err := t.master.forgetPeak(); err != nil {
+		return err
+	}
 	if err := t.pause(ctx, time.Second); err != nil { // for remaining work, such as garbage collection
 		return err
 	}
@@ -188,6 +191,9 @@ func (t *trial) rest(ctx context.Context) error {
 	}
 	share := (t.master.worked() - worked).Seconds() / t.now().Sub(began).Seconds()
 	t.print(figure{"CPU of the idle master", share * 100, "% of a core"})
+	now, most := t.master.memory()
+	t.print(figure{"memory of the idle master", now, "MB"})
+	t.print(figure{"memory of the idle master, most", most, "MB"})
 	return nil
 }
 
