@@ -179,17 +179,24 @@ func (s *storm) calm() error {
 	return nil
 }
 
-// seeds returns how many seeds are run: MESETA_SEEDS, or the usual few.
-func seeds(t *testing.T, usual uint64) uint64 {
-	text, given := os.LookupEnv("MESETA_SEEDS")
-	if !given {
-		return usual
+// seeds returns which seeds are run: the usual few, or MESETA_SEEDS many, from 1 on or from MESETA_FIRST on.
+func seeds(t *testing.T, usual uint64) (all []uint64) {
+	number := func(name string, otherwise uint64) uint64 {
+		text, given := os.LookupEnv(name)
+		if !given {
+			return otherwise
+		}
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		return n
 	}
-	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		t.Fatalf("MESETA_SEEDS: %v", err)
+	first := number("MESETA_FIRST", 1)
+	for n := range number("MESETA_SEEDS", usual) {
+		all = append(all, first+n)
 	}
-	return n
+	return all
 }
 
 // TestStorm has everything happen to groups of three and five that the simulator can do, at random. There are never two
@@ -198,10 +205,10 @@ func seeds(t *testing.T, usual uint64) uint64 {
 func TestStorm(t *testing.T) {
 	t.Parallel()
 	acknowledged, terms := 0, 0
-	for seed := range seeds(t, 12) {
-		s, err := run(seed+1, nil)
+	for _, seed := range seeds(t, 12) {
+		s, err := run(seed, nil)
 		if err != nil {
-			t.Fatalf("seed %d: %v", seed+1, err)
+			t.Fatalf("seed %d: %v", seed, err)
 		}
 		for _, p := range s.proposals {
 			if _, done, err := p.done.Peek(); done && err == nil {

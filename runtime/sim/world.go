@@ -190,6 +190,12 @@ func (w *World) Living() []*runtime.Node {
 	return nodes
 }
 
+// Lives reports whether there is a node at addr that has neither crashed nor closed.
+func (w *World) Lives(addr string) bool {
+	h := w.hosts[addr]
+	return h != nil && !h.dead
+}
+
 // Close resumes every node, terminates every actor of every living one and settles.
 func (w *World) Close() {
 	for _, n := range w.Living() {

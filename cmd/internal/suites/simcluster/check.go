@@ -39,6 +39,11 @@ func (c *Cluster) CheckQuiet() {
 	}
 }
 
+// IsQuiet reports whether [Cluster.CheckQuiet] would find nothing.
+func (c *Cluster) IsQuiet() bool {
+	return c.Master.Living() && len(c.checkMaster()) == 0 && len(c.unrest()) == 0
+}
+
 // unrest is what keeps a cluster from being quiet.
 func (c *Cluster) unrest() []string {
 	return slices.Concat(c.checkAgents(), c.checkFrameworks(), c.checkOperations(), c.checkAsked(), c.checkTransitions())

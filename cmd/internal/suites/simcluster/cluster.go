@@ -1,6 +1,7 @@
 package simcluster
 
 import (
+	"io"
 	"os"
 	"testing"
 	"time"
@@ -35,6 +36,7 @@ type Config struct {
 	Trace     bool                 // remember all events of all nodes; see [Cluster.Story]
 	Pings     bool                 // write them into the conversation
 	Silent    bool                 // write no conversation
+	Log       io.Writer            // what the daemons log; nil: nowhere, or with MESETA_TEST_LOG to the test's
 	Configure func(*master.Config) // changes the master from Mesos's defaults; its ID is given by the cluster
 	Agent     func(*slave.Config)  // changes each agent's configuration; may be nil
 }
@@ -160,6 +162,9 @@ func (c *Cluster) node(name, addr, delegate string) *runtime.Node {
 
 // log shows what the daemons log only on request.
 func (c *Cluster) log(name string) zerolog.Logger {
+	if c.config.Log != nil {
+		return zerolog.New(c.config.Log).With().Str("node", name).Logger()
+	}
 	if os.Getenv("MESETA_TEST_LOG") == "" {
 		return zerolog.Nop()
 	}
@@ -167,11 +172,4 @@ func (c *Cluster) log(name string) zerolog.Logger {
 }
 
 // living reports whether there is a process at addr.
-func (c *Cluster) living(addr string) bool {
-	for _, n := range c.World.Living() {
-		if n.Addr() == addr {
-			return true
-		}
-	}
-	return false
-}
+func (c *Cluster) living(addr string) bool { return c.World.Lives(addr) }

@@ -26,7 +26,7 @@ func (s *storm) calm() {
 		s.restore(round)
 	}
 	s.tearDown(func(id ids.Framework) bool { return !s.speaksFor(id) })
-	s.Advance(30 * time.Minute)
+	s.upTo(30*time.Minute, s.agreed)
 	if s.Quiet(); s.Failed() {
 		return
 	}
@@ -36,7 +36,7 @@ func (s *storm) calm() {
 			f.Kill(id)
 		}
 	}
-	s.Advance(15 * time.Minute)
+	s.upTo(15*time.Minute, s.agreed)
 	s.Quiet()
 	s.idle()
 	s.tearDownAll()
@@ -72,7 +72,31 @@ func (s *storm) restore(round int) {
 			f.Start()
 		}
 	}
-	s.Advance(15 * time.Minute) // the longest an agent waits to hear of its master, or a master for its agents
+	s.upTo(15*time.Minute, func() bool { return s.lacks() == "" }) // the longest an agent waits to hear of its master, or a master for its agents
+}
+
+// agreed has the schedulers ask for their tasks, and reports whether all agree.
+func (s *storm) agreed() bool {
+	for _, f := range s.Frameworks {
+		if f.Living() {
+			f.Reconcile()
+		}
+	}
+	s.Advance(10 * time.Second)
+	return s.IsQuiet()
+}
+
+// upTo lets time pass. Several masters talk so much that their storms wait no longer than they have to.
+func (s *storm) upTo(longest time.Duration, enough func() bool) {
+	if len(s.Masters) == 0 {
+		s.Advance(longest)
+		return
+	}
+	for ; longest > 0; longest -= time.Minute {
+		if s.Advance(time.Minute); enough() {
+			return
+		}
+	}
 }
 
 // lacks returns what there is to wait for until all daemons are connected and able to work, and the master waits for no agent of an

@@ -108,7 +108,7 @@ func (r *trial) Cleanup(clean func())              { r.cleanups = append(r.clean
 
 // rage lets a storm of masters come and go.
 func rage(t testing.TB, seed uint64, mistake func(*consensus.Options)) *storm {
-	s := newStormOf(t, seed, 3, mistake)
+	s := newStormOf(t, seed, 3, func(c *simcluster.Config) { c.Mistake = mistake })
 	for range 150 {
 		s.weather()
 		s.step()

@@ -10,7 +10,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/actors/consensus"
 	"meseta/cmd/internal/suites/simcluster"
 	"meseta/master"
 	"meseta/master/book"
@@ -68,10 +67,10 @@ func TestStorm(t *testing.T) {
 	}
 }
 
-// again says how the storm of a seed is seen again. A single one is traced, which may change what happens in it.
+// again says how the storm of a seed is seen again.
 func again(seed uint64, test string) string {
-	return fmt.Sprintf("to see it again: MESETA_SEED=%d go test ./cmd/internal/suites/simcluster -run %s; if that passes: MESETA_FIRST=%[1]d MESETA_SEEDS=1 "+
-		"MESETA_TEST_LOG=1", seed, test)
+	return fmt.Sprintf("to see it again: MESETA_SEED=%d go test ./cmd/internal/suites/simcluster -run %s; with MESETA_TEST_LOG=1 to see what the "+
+		"daemons log", seed, test)
 }
 
 const usualSeeds, manySeeds = 6, 60
@@ -112,19 +111,24 @@ type storm struct {
 	updates  simcluster.Updates
 }
 
-func newStorm(t *testing.T, seed uint64) *storm { return newStormOf(t, seed, 1, nil) }
+func newStorm(t *testing.T, seed uint64) *storm {
+	return newStormOf(t, seed, 1, func(*simcluster.Config) {})
+}
 
-func newStormOf(t testing.TB, seed uint64, masters int, mistake func(*consensus.Options)) *storm {
+// newStormOf is a storm of one or several masters, whose cluster is changed before it begins.
+func newStormOf(t testing.TB, seed uint64, masters int, change func(*simcluster.Config)) *storm {
 	s := &storm{seed: seed, chance: rand.New(rand.NewPCG(seed, 0x73746f726d)), happened: map[string]int{}}
 	network := sim.DefaultNetwork
 	network.MaxDelay = []time.Duration{5 * time.Millisecond, 100 * time.Millisecond, 2 * time.Second}[s.chance.IntN(3)]
 	if masters > 1 {
 		network.MaxDelay = min(network.MaxDelay, 200*time.Millisecond) // what is slower allows no elections within their time
 	}
-	s.Cluster = simcluster.New(t, simcluster.Config{
+	config := simcluster.Config{
 		Seed: seed, Agents: 3 + s.chance.IntN(3), Elected: s.chance.IntN(2) == 0, Network: &network,
-		Masters: masters, Mistake: mistake, Silent: os.Getenv("MESETA_SEED") == "", Configure: s.master(), Agent: s.slave(),
-	})
+		Masters: masters, Silent: os.Getenv("MESETA_SEED") == "", Configure: s.master(), Agent: s.slave(),
+	}
+	change(&config)
+	s.Cluster = simcluster.New(t, config)
 	if masters > 1 {
 		s.ZooKeeper().Late = func() time.Duration { return time.Duration(s.chance.Int64N(int64(30 * time.Second))) }
 		s.ZooKeeper().Patient = s.oneIn(3)
