@@ -28,9 +28,8 @@ func (w *attachedWorld) begin(isolation string, args ...string) {
 	w.t.Helper()
 	w.port = freePort(w.t)
 	w.args = append([]string{
-		"--launcher=linux", "--isolation=" + isolation, "--cgroups_root=" + groupsRoot(w.t), "--runtime_dir=" + filepath.Join(w.dir, "run"),
-		"--no-systemd_enable_support", "--recovery_timeout=1mins",
-	}, args...)
+		"--launcher=linux", "--isolation=" + isolation, "--cgroups_root=" + groupsRoot(w.t), "--runtime_dir=" + filepath.Join(w.dir, "run"), "--recovery_timeout=1mins",
+	}, withDefaults(args, "--systemd_enable_support=false")...)
 	w.master = startDaemonIn(w.t, string(w.apart), nil, "mesos-master", "--ip="+w.ip, "--port=0", "--hostname=localhost", "--work_dir="+filepath.Join(w.dir, "master"))
 	w.start("registered")
 }
@@ -149,9 +148,9 @@ func TestNetworksOutliveTheAgent(t *testing.T) {
 	}
 }
 
-// bridged returns a world with a network of its own and one of containers, n1, whose agent has more isolators, and the directory with
-// the configuration of that.
-func bridged(t *testing.T, more string) (w *attachedWorld, configs string) {
+// bridged returns a world with a network of its own and one of containers, n1, whose agent has more isolators and flags, and the directory
+// with the configuration of that.
+func bridged(t *testing.T, more string, flags ...string) (w *attachedWorld, configs string) {
 	t.Helper()
 	const plugins = "/usr/lib/cni" // where Debian has those of containernetworking-plugins
 	for _, name := range []string{"bridge", "host-local"} {
@@ -170,7 +169,8 @@ func bridged(t *testing.T, more string) (w *attachedWorld, configs string) {
 	if err := os.WriteFile(filepath.Join(configs, "n1.conf"), []byte(network), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	w.begin("posix/cpu,posix/mem,filesystem/linux"+more+",network/cni", "--network_cni_plugins_dir="+plugins, "--network_cni_config_dir="+configs)
+	w.begin("posix/cpu,posix/mem,filesystem/linux"+more+",network/cni",
+		append([]string{"--network_cni_plugins_dir=" + plugins, "--network_cni_config_dir=" + configs}, flags...)...)
 	return w, configs
 }
 

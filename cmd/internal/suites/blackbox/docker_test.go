@@ -231,6 +231,28 @@ func TestDockerOutlivesAgents(t *testing.T) {
 	}
 }
 
+// An agent that leaves alone what nobody has keeps such containers.
+func TestDockerOrphansAreKept(t *testing.T) {
+	t.Parallel()
+	d := newDock(t, "--no-docker_kill_orphans")
+	c := d.client()
+	defer c.Close()
+	ctx := context.Background()
+	const orphan = "mesos-5b2d7b1c-9d0e-4d29-9d7b-0d6f1f9d2c12"
+	if _, err := c.Create(ctx, orphan, &engine.Create{Image: enginetest.Image, Cmd: []string{"sleep", "1000"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(ctx, orphan); err != nil {
+		t.Fatal(err)
+	}
+	d.agent.kill()
+	d.startAgent()
+	d.agent.awaits("re-registered actor=slave(1) master=")
+	if got := d.containers(); len(got) != 1 || got[0] != orphan {
+		t.Errorf("there are %q", got)
+	}
+}
+
 // Without an engine the agent says what is missing and what to do. Groups are refused as by the reference.
 func TestDockerRefusals(t *testing.T) {
 	t.Parallel()

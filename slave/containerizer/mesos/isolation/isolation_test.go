@@ -2,6 +2,7 @@ package isolation_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -62,6 +63,40 @@ func TestChoices(t *testing.T) {
 		problem := fmt.Sprint(c.Check())
 		if test.problem == "" && problem != "<nil>" || !strings.Contains(problem, test.problem) {
 			t.Errorf("%s with %s: %s, want %q", test.isolation, test.launcher, problem, test.problem)
+		}
+	}
+}
+
+// An agent has each isolator of Mesos, or refuses it with a sentence that says what to do. Those are isolators.tsv of the reference, and
+// older names.
+func TestIsolatorsOfMesos(t *testing.T) {
+	t.Parallel()
+	const has, others = "", "is not supported yet: "
+	for name, want := range map[string]string{
+		"filesystem/posix": has, "filesystem/linux": has, "filesystem/windows": others, "filesystem/shared": others,
+		"posix/cpu": has, "posix/mem": has, "posix/rlimits": has, "windows/cpu": others, "windows/mem": others,
+		"cgroups/all": has, "cgroups/blkio": has, "cgroups/cpu": has, "cgroups/cpuset": has, "cgroups/devices": has, "cgroups/hugetlb": has,
+		"cgroups/mem": has, "cgroups/net_cls": has, "cgroups/net_prio": has, "cgroups/perf_event": has, "cgroups/pids": has,
+		"appc/runtime": others, "docker/runtime": has, "linux/devices": has, "linux/capabilities": has, "linux/nnp": has, "linux/seccomp": has,
+		"namespaces/ipc": has, "namespaces/pid": has, "volume/sandbox_path": has, "volume/host_path": has, "volume/image": has,
+		"volume/secret": has, "volume/csi": others, "docker/volume": has, "disk/du": has, "disk/xfs": has, "gpu/nvidia": others,
+		"network/cni": has, "network/port_mapping": others, "network/ports": has, "environment_secret": has,
+		"process": has, "cgroups": has, "posix/disk": has,
+	} {
+		if name == "linux/capabilities" && os.Geteuid() != 0 {
+			continue
+		}
+		c := isolation.Default()
+		c.Launcher, c.Isolation = "linux", name
+		if !strings.HasPrefix(name, "filesystem/") {
+			c.Isolation = "filesystem/linux," + name
+		}
+		problem := fmt.Sprint(c.Check())
+		if want == has && problem != "<nil>" || want != has && !strings.HasPrefix(problem, "isolation: the isolator '"+name+"' "+want+isolation.Advice(name)) {
+			t.Errorf("%s: %s", name, problem)
+		}
+		if want == others && len(isolation.Advice(name)) < 40 {
+			t.Errorf("%s is refused with no sentence: %q", name, isolation.Advice(name))
 		}
 	}
 }
