@@ -313,7 +313,8 @@ func (f *Forker) start(socket *os.File) error {
 	return nil
 }
 
-// Is reports whether pid is the forker's process. Its threads are in control groups of containers for a moment.
+// Is reports whether pid is the forker's process. With kernels before Linux 5.5, and for a process that shares namespaces, its threads
+// are in control groups of containers for a moment.
 func (f *Forker) Is(pid int) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -234,7 +234,9 @@ func TestDestroyKillsEverything(t *testing.T) {
 func TestFinalize(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	h.launch(shell("sleep 1000"))
+	ready := h.signal()
+	h.launch(shell("echo ready > ready; sleep 1000 & wait")) // a process that executes a program has no environment for a moment
+	ready()
 	if len(h.processes()) == 0 {
 		t.Fatal("nothing runs")
 	}

@@ -2,64 +2,65 @@ package serve
 
 import (
 	"runtime"
+	"strconv"
 	"syscall"
+
+	"meseta/slave/containerizer/forker/spawn"
 )
-
-// setupError is an error before the program of a request was executed.
-type setupError struct {
-	doing string
-	errno syscall.Errno
-}
-
-// Error implements error.
-func (e *setupError) Error() string { return e.doing + ": " + e.errno.Error() }
 
 // setup returns what failed before the program was executed.
 func setup(doing string, err error) error {
 	errno, _ := err.(syscall.Errno)
-	return &setupError{doing, errno}
+	return &spawn.Error{Doing: doing, Errno: errno}
 }
 
 // fork starts the process of a request in its control groups.
-//
-// A process begins where the thread is that starts it. A thread of its own enters the groups of version 1 and ends
-// afterwards. A thread that moves itself, which is what 0 stands for, needs no lock over all processes of the system, as
-// moving a process does. The process itself could not do that before it executes its program.
-func (r Request) fork(attr *syscall.ProcAttr) (pid int, err error) {
+func (r Request) fork(p spawn.Process) (pid, handle int, err error) {
+	p.Path, p.Args, p.Groups, p.Unified = r.Path, r.Args, r.Groups, -1
 	if r.Unified != "" {
-		dir, err := syscall.Open(r.Unified, syscall.O_DIRECTORY|syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+		p.Unified, err = syscall.Open(r.Unified, syscall.O_DIRECTORY|syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 		if err != nil {
-			return 0, setup("open "+r.Unified, err)
+			return 0, -1, setup("open "+r.Unified, err)
 		}
-		defer syscall.Close(dir)
-		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, dir
+		defer syscall.Close(p.Unified)
 	}
-	if len(r.Groups) == 0 && len(r.namespaces) == 0 {
-		return syscall.ForkExec(r.Path, r.Args, attr)
+	if len(r.namespaces) == 0 {
+		if pid, handle, err = spawn.Start(p); err != spawn.ErrOld {
+			return pid, handle, err
+		}
 	}
-	onThread(func() {
-		for _, tasks := range r.Groups {
-			if err = enter(tasks); err != nil {
-				return
-			}
-		}
-		if err = enterNamespaces(r.namespaces); err != nil {
-			return
-		}
-		if attr.Sys.Cloneflags == 0 && len(r.namespaces) == 0 && chdir(r.directory) == nil {
-			attr.Dir = "" // by its path it is found several times as slowly
-		}
-		pid, err = syscall.ForkExec(r.Path, r.Args, attr)
-	})
-	return pid, err
+	onThread(func() { pid, handle, err = r.forkHere(p) })
+	return pid, handle, err
 }
 
-// chdir changes the working directory of the calling thread.
-func chdir(fd int) error {
-	if err := syscall.Unshare(syscall.CLONE_FS); err != nil {
-		return err
+// forkHere moves the calling thread to where the process is to be, and starts it there. The thread has to end afterwards.
+//
+// Somebody else's namespaces of processes can be entered only by a parent, and on older kernels the groups as well.
+func (r Request) forkHere(p spawn.Process) (pid, handle int, err error) {
+	for _, tasks := range p.Groups {
+		if err = enter(tasks); err != nil {
+			return 0, -1, err
+		}
 	}
-	return syscall.Fchdir(fd)
+	if err = enterNamespaces(r.namespaces); err != nil {
+		return 0, -1, err
+	}
+	handle = -1
+	attr := &syscall.ProcAttr{
+		Dir: "/proc/self/fd/" + strconv.Itoa(p.Directory), Env: p.Env,
+		Sys: &syscall.SysProcAttr{
+			Setsid: true, Setctty: p.Terminal, Credential: p.Credential, Cloneflags: uintptr(p.Namespaces),
+			UseCgroupFD: p.Unified >= 0, CgroupFD: p.Unified, PidFD: &handle,
+		},
+	}
+	for _, fd := range p.Files {
+		attr.Files = append(attr.Files, uintptr(fd))
+	}
+	if pid, err = syscall.ForkExec(p.Path, p.Args, attr); err != nil && handle >= 0 {
+		syscall.Close(handle)
+		handle = -1
+	}
+	return pid, handle, err
 }
 
 // onThread calls f on a thread that ends afterwards. It is not the first one, which does not end, and whose namespaces are taken

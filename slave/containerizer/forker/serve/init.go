@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"syscall"
 	"unsafe"
+
+	"meseta/slave/containerizer/forker/spawn"
 )
 
 // InitMode is the argument of the init of a container.
@@ -56,7 +58,7 @@ type Limit struct {
 type Capabilities struct{ Effective, Bounding uint64 }
 
 // run starts the init of a request.
-func (r Request) run(attr *syscall.ProcAttr, files []int) (pid int, err error) {
+func (r Request) run(p spawn.Process, files []int) (pid, handle int, err error) {
 	r.namespaces, err = r.Init.open()
 	defer func() {
 		for _, n := range r.namespaces {
@@ -64,14 +66,13 @@ func (r Request) run(attr *syscall.ProcAttr, files []int) (pid int, err error) {
 		}
 	}()
 	if err != nil {
-		return 0, err
+		return 0, -1, err
 	}
-	attr.Files = append(attr.Files, uintptr(files[fileRequest]), uintptr(files[fileStatus]), uintptr(files[fileReady]))
-	attr.Sys.Credential, attr.Sys.Setctty = nil, false
-	attr.Sys.Cloneflags = uintptr(r.Init.Namespaces)
-	attr.Env = []string{"GOMAXPROCS=1", "GOGC=off"}
+	p.Files = append(p.Files, files[fileRequest], files[fileStatus], files[fileReady])
+	p.Credential, p.Terminal, p.Namespaces = nil, false, r.Init.Namespaces
+	p.Env = []string{"GOMAXPROCS=1", "GOGC=off"}
 	r.Path, r.Args, r.Init = "/proc/self/exe", []string{Name, InitMode}, nil
-	return r.fork(attr)
+	return r.fork(p)
 }
 
 // beInit prepares the container, starts its command, and reaps processes until the command has ended. It writes the

@@ -29,7 +29,6 @@ type Request struct {
 	Init       *Init               // what the container's init does; nil means that it needs none
 
 	namespaces []namespace // open ones that the process enters
-	directory  int         // the open working directory
 }
 
 // Encode returns a request as a file.

@@ -19,6 +19,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"unsafe"
+
+	"meseta/slave/containerizer/forker/spawn"
 )
 
 // Name and Mode are the arguments of a forker.
@@ -179,24 +181,18 @@ func (f *forker) start(text []byte, files []int) (pid, handle int, err error) {
 	if !ok || r.Init != nil && (files[fileRequest] < 0 || len(files) == fileCount) {
 		return 0, -1, syscall.EINVAL
 	}
-	handle = -1
-	attr := &syscall.ProcAttr{
-		Dir: "/proc/self/fd/" + strconv.Itoa(files[fileDirectory]), Env: r.Env,
-		Files: []uintptr{uintptr(files[fileStdin]), uintptr(files[fileStdout]), uintptr(files[fileStderr])},
-		Sys:   &syscall.SysProcAttr{Setsid: true, Setctty: r.Terminal, Credential: r.Credential, PidFD: &handle},
+	p := spawn.Process{
+		Env: r.Env, Files: []int{files[fileStdin], files[fileStdout], files[fileStderr]}, Directory: files[fileDirectory],
+		Credential: r.Credential, Terminal: r.Terminal,
 	}
-	r.directory = files[fileDirectory]
 	f.count(1)
 	defer f.count(-1)
 	if r.Init != nil {
-		pid, err = r.run(attr, files)
+		pid, handle, err = r.run(p, files)
 	} else {
-		pid, err = r.fork(attr)
+		pid, handle, err = r.fork(p)
 	}
 	if err != nil {
-		if handle >= 0 {
-			syscall.Close(handle)
-		}
 		return 0, -1, err
 	}
 	f.mu.Lock()
@@ -278,7 +274,7 @@ func (f *forker) ended(pid int, status int) {
 		syscall.Close(file)
 		delete(f.running, pid)
 	}
-	_, _ = syscall.Wait4(pid, nil, syscall.WNOHANG, nil) // ForkExec reaps those that it could not start
+	_, _ = syscall.Wait4(pid, nil, syscall.WNOHANG, nil) // those that could not be started were reaped
 }
 
 // lost closes the files of processes that are no children.
