@@ -57,8 +57,8 @@ type Config struct {
 	// Domain is the region and zone of the agent (--domain). nil means none.
 	Domain *mesospb.DomainInfo
 
-	// Cgroups are the control groups of the agent itself (--agent_subsystems, --cgroups_hierarchy, --cgroups_root). Without
-	// subsystems it stays in those in which it was started.
+	// Cgroups are the control groups of the agent itself (--agent_subsystems, --cgroups_hierarchy, --cgroups_root), which its
+	// program enters before anything else. Without subsystems it stays in those in which it was started.
 	Cgroups cgroups.Agent
 
 	// Containerizers are those of the agent, [Mesos] or [Docker], in the order in which they are asked to launch a container
@@ -278,7 +278,7 @@ func (c Config) machine(addr string) recovery.Machine {
 	return recovery.Machine{
 		Addr: addr, WorkDir: c.WorkDir, Hostname: c.Hostname, Resources: c.Resources, Role: c.Role,
 		Attributes: c.Attributes, Domain: c.Domain, System: c.System, Disk: c.Disk,
-		Hooks: c.Hooks, Policy: c.Reconfiguration, Cgroups: c.Cgroups, Strict: c.Strict,
+		Hooks: c.Hooks, Policy: c.Reconfiguration, Strict: c.Strict,
 	}
 }
 

@@ -11,12 +11,12 @@ import (
 	"meseta/slave/wire"
 )
 
-// recover determines the resources of the machine, and what an earlier agent has left here.
+// recover determines what an earlier agent has left here.
 //
 // Mesos: Slave::recover.
 func (s *Slave) recover() {
-	machine := s.config.machine(s.Self().Addr)
-	looked := runtime.Go(s, func(context.Context) (recovery.Found, error) { return recovery.Look(machine) })
+	machine, described := s.config.machine(s.Self().Addr), s.described
+	looked := runtime.Go(s, func(context.Context) (recovery.Found, error) { return recovery.Look(machine, described) })
 	runtime.Await(s, looked, s.found)
 }
 

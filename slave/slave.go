@@ -34,6 +34,7 @@ import (
 	"meseta/slave/oversubscription"
 	"meseta/slave/reconnect"
 	"meseta/slave/recorder"
+	"meseta/slave/recovery"
 	"meseta/slave/registration"
 	"meseta/slave/updates"
 	"meseta/slave/wire"
@@ -56,6 +57,7 @@ type Slave struct {
 	operationManager runtime.Ref[*operationupdate.Manager]
 
 	membership *membership.Membership
+	described  recovery.Description
 	started    time.Time
 	book       *book.Book
 	drain      drain.Drain
@@ -71,16 +73,19 @@ type Slave struct {
 	lending      *oversubscription.Oversubscription
 }
 
-// Initialize is the agent's contents page, in Mesos's order: first the agent's parts, then the handlers of all messages and
-// requests, and last the recovery, during which the agent already answers.
+// Initialize is the agent's contents page, in Mesos's order: first the agent's parts and what it is, then the handlers of all
+// messages and requests, and last the recovery, during which the agent already answers. Before, the program has entered
+// control groups of its own, and read the credential and who may use which endpoints; afterwards it heeds signals.
 //
 // Mesos: Slave::initialize.
 func (s *Slave) Initialize() {
 	s.started, s.counts.MaxAge = s.Now(), s.config.GCDelay
 	s.assemble()
-	if err := s.initializeLending(); err != nil {
-		s.fatal(err)
-		return
+	for _, step := range []func() error{s.initializeLending, s.describe} {
+		if err := step(); err != nil {
+			s.fatal(err)
+			return
+		}
 	}
 	s.openUpdates()
 	s.watchDisk()
@@ -196,6 +201,13 @@ func (s *Slave) initializeLending() error {
 	return s.lending.Initialize(func() runtime.Future[*mesospb.ResourceUsage] {
 		return runtime.Flatten(runtime.Dispatch(self, func(s *Slave) runtime.Future[*mesospb.ResourceUsage] { return s.lending.Usage() }))
 	})
+}
+
+// describe determines the agent's resources and attributes, and what it is called. It blocks the turn, as in Mesos: what comes
+// to the agent meanwhile waits until it knows what it is.
+func (s *Slave) describe() (err error) {
+	s.described, err = recovery.Describe(s.config.machine(s.Self().Addr))
+	return err
 }
 
 // openUpdates has the status update managers forward updates on the agent's turns. They are paused until the agent

@@ -103,18 +103,27 @@ func bind(set *flags.Set) *options {
 	set.Bind("resource_estimator", &o.modules.estimator)
 	set.Bind("qos_controller", &o.modules.controller)
 	o.modules.Modules = modular.Bind(set, builtIn(), oversubscription.Kinds()...)
+	set.Check(o.check)
+	set.Check(o.enterCgroups)
+	o.bindCredential(set)
 	o.BindAccess(set, "agent", "http_credentials")
 	o.BindExecutors(set)
-	set.Bind("credential", &o.credential)
-	set.Bind("authenticatee", only("crammd5"))
-	set.Bind("authentication_timeout_min", &c.AuthenticationBackoff.Min)
-	set.Bind("authentication_timeout_max", &c.AuthenticationBackoff.Max)
-	set.Bind("authentication_backoff_factor", &c.AuthenticationBackoff.Factor)
 	bindIsolation(set, &c.Isolation)
 	bindContainerizers(set, c)
 	refuse(set)
-	set.Check(o.check)
+	set.Check(o.complete)
 	return o
+}
+
+// bindCredential binds how the agent authenticates with its master.
+func (o *options) bindCredential(set *flags.Set) {
+	b := &o.slave.AuthenticationBackoff
+	set.Bind("credential", &o.credential)
+	set.Bind("authenticatee", only("crammd5"))
+	set.Bind("authentication_timeout_min", &b.Min)
+	set.Bind("authentication_timeout_max", &b.Max)
+	set.Bind("authentication_backoff_factor", &b.Factor)
+	set.Check(o.readCredential)
 }
 
 // bindIsolation binds how containers are started and isolated.
@@ -237,7 +246,7 @@ func only(words ...string) flags.Target {
 	})
 }
 
-// check validates flags together, and completes those that depend on the program's location.
+// check validates flags together.
 func (o *options) check() error {
 	c := &o.slave
 	c.LibprocessIP = o.Process.Network.IP
@@ -261,10 +270,22 @@ func (o *options) check() error {
 	if slices.Contains(c.Containerizers, slave.Docker) && !filepath.IsAbs(c.Docker.Socket) {
 		return fmt.Errorf("docker_socket: Invalid Docker socket path: %s", c.Docker.Socket)
 	}
-	if err := errors.Join(c.Isolation.Check(), o.readCredential(), o.socket.place(c)); err != nil {
-		return err
-	}
-	if err := placePrograms(c); err != nil {
+	return c.Isolation.Check()
+}
+
+// enterCgroups moves this program into control groups of its own, before it starts others, which are in them, too.
+//
+// Mesos: main of the agent.
+func (o *options) enterCgroups() error {
+	others, err := o.slave.Cgroups.Enter(os.Getpid())
+	o.warnings = append(o.warnings, others...)
+	return err
+}
+
+// complete completes the flags that depend on where this program is, and makes the modules.
+func (o *options) complete() error {
+	c := &o.slave
+	if err := errors.Join(o.socket.place(c), placePrograms(c)); err != nil {
 		return err
 	}
 	var err error

@@ -96,14 +96,18 @@ func New(actor *runtime.Actor, o Options) *Oversubscription {
 }
 
 // Initialize initializes the estimator and the controller.
+//
+// Mesos: Slave::initialize.
 func (o *Oversubscription) Initialize(usage Usage) error {
 	if e := o.options.Estimator; e != nil {
 		if err := e.Initialize(o.Node(), usage); err != nil {
-			return err
+			return fmt.Errorf("Failed to initialize the resource estimator: %w", err)
 		}
 	}
 	if c := o.options.Controller; c != nil {
-		return c.Initialize(o.Node(), usage)
+		if err := c.Initialize(o.Node(), usage); err != nil {
+			return fmt.Errorf("Failed to initialize the QoS Controller: %w", err)
+		}
 	}
 	return nil
 }

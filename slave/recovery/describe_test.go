@@ -32,7 +32,7 @@ func TestNewAgent(t *testing.T) {
 	t.Parallel()
 	m := bare(t)
 	m.Domain = domain("r1", "z1")
-	found, err := recovery.Look(m)
+	found, err := look(m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestNewAgent(t *testing.T) {
 		t.Errorf("found %+v", found)
 	}
 	m.Hostname = "host"
-	if found, err := recovery.Look(m); err != nil || found.Info.GetHostname() != "host" {
+	if found, err := look(m); err != nil || found.Info.GetHostname() != "host" {
 		t.Errorf("an agent with a hostname is called %s, %v", found.Info.GetHostname(), err)
 	}
 }
@@ -60,7 +60,7 @@ func TestSystemTellsNothing(t *testing.T) {
 	t.Parallel()
 	m := bare(t)
 	m.Resources, m.System = "mem:1;disk:1", &slavetest.System{Err: errors.New("no such device")}
-	found, err := recovery.Look(m)
+	found, err := look(m)
 	want := []string{"failed to detect the number of cpus, offering 1: no such device", "failed to read the boot ID: no such device"}
 	if err != nil || found.Boot != "" || !slices.Equal(found.Warnings, want) {
 		t.Errorf("found boot %q, warnings %q, %v", found.Boot, found.Warnings, err)
@@ -77,7 +77,7 @@ func TestWrongConfiguration(t *testing.T) {
 	} {
 		m := bare(t)
 		change(&m)
-		if _, err := recovery.Look(m); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if _, err := look(m); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, want %s…", err, want)
 		}
 	}

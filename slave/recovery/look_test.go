@@ -24,7 +24,7 @@ func machine(t *testing.T, boot string) (recovery.Machine, *sim.Disk) {
 		Addr: "10.0.0.1:5051", WorkDir: "/w", Hostname: "localhost", Resources: "cpus:4;mem:1;disk:1;gpus:0;ports:[1-2]", Role: "*",
 		System: &slavetest.System{}, Disk: d, Policy: recovery.Equal, Strict: true,
 	}
-	found, err := recovery.Look(m)
+	found, err := look(m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,6 +43,15 @@ func machine(t *testing.T, boot string) (recovery.Machine, *sim.Disk) {
 	return m, d
 }
 
+// look describes an agent and looks for the one before it.
+func look(m recovery.Machine) (recovery.Found, error) {
+	d, err := recovery.Describe(m)
+	if err != nil {
+		return recovery.Found{}, err
+	}
+	return recovery.Look(m, d)
+}
+
 // thisBoot is the ID of the present boot.
 func thisBoot(t *testing.T) string {
 	t.Helper()
@@ -58,7 +67,7 @@ func TestTheIDIsKept(t *testing.T) {
 	t.Parallel()
 	for boot, rebooted := range map[string]bool{thisBoot(t): false, "another": true, "": false} {
 		m, _ := machine(t, boot)
-		f, err := recovery.Look(m)
+		f, err := look(m)
 		if err != nil || ids.AgentOf(f.Info.GetId()) != "a1" || f.Rebooted() != rebooted {
 			t.Errorf("after boot %q: %v, rebooted %t, %v", boot, f.Info, f.Rebooted(), err)
 		}
@@ -72,7 +81,7 @@ func TestAnIncompatibleAgent(t *testing.T) {
 	m, d := machine(t, thisBoot(t))
 	m.Resources = strings.Replace(m.Resources, "cpus:4", "cpus:2", 1)
 	before := d.Tree()
-	_, err := recovery.Look(m)
+	_, err := look(m)
 	if err == nil || !strings.HasPrefix(err.Error(), "Failed to perform recovery: Incompatible agent info detected. \n") ||
 		!strings.Contains(err.Error(), "\nrm -f /w/meta/slaves/latest") {
 		t.Errorf("the agent ends with %v", err)
@@ -84,13 +93,13 @@ func TestAnIncompatibleAgent(t *testing.T) {
 		t.Errorf("the disk changed to\n%s", after)
 	}
 	m.Policy = recovery.Additive
-	if _, err := recovery.Look(m); err == nil || !strings.Contains(err.Error(), "'cpus' decreased from 4 to 2") {
+	if _, err := look(m); err == nil || !strings.Contains(err.Error(), "'cpus' decreased from 4 to 2") {
 		t.Errorf("the agent ends with %v", err)
 	}
 
 	m, d = machine(t, "another")
 	m.Resources = strings.Replace(m.Resources, "cpus:4", "cpus:2", 1)
-	f, err := recovery.Look(m)
+	f, err := look(m)
 	if err != nil || f.Info.Id != nil || f.Earlier.Info != nil {
 		t.Fatalf("found %v, %v", f.Info, err)
 	}
@@ -107,7 +116,7 @@ func TestAnIncompatibleAgent(t *testing.T) {
 	if !warned || !left {
 		t.Errorf("warnings %q, leftovers %v", f.Earlier.Warnings, f.Earlier.Leftovers)
 	}
-	if again, err := recovery.Look(m); err != nil || again.Info.Id != nil {
+	if again, err := look(m); err != nil || again.Info.Id != nil {
 		t.Errorf("the next start finds %v, %v", again.Info, err)
 	}
 }
@@ -130,7 +139,7 @@ func TestStrict(t *testing.T) {
 		if err := disk.Replace(d, c.path, []byte("\x04\x00\x00\x00junk"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		f, err := recovery.Look(m)
+		f, err := look(m)
 		switch {
 		case c.want == "" && (err != nil || f.Earlier.Errors != 1 || f.Earlier.Drain != nil):
 			t.Errorf("%s: %v, %d errors, %v", filepath.Base(c.path), f.Earlier.Drain, f.Earlier.Errors, err)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"strconv"
 
@@ -18,7 +17,6 @@ import (
 	"meseta/messages/attributes"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime/disk"
-	"meseta/slave/cgroups"
 	"meseta/slave/checkpoint"
 	"meseta/slave/probe"
 )
@@ -36,8 +34,7 @@ type Machine struct {
 	Disk       disk.Disk    // of the work directory
 	Hooks      *hooks.Hooks // nil means none
 	Policy     Policy       // how the agent may differ from the earlier one
-	Cgroups    cgroups.Agent
-	Strict     bool // whether a damaged checkpoint is an error, or counts as missing
+	Strict     bool         // whether a damaged checkpoint is an error, or counts as missing
 }
 
 // Found is the result of [Look].
@@ -49,22 +46,13 @@ type Found struct {
 	Warnings []string
 }
 
-// Look moves the agent's process into groups of its own, if it is to have any, and determines the resources of the machine and
-// the agent that ran in its work directory before. It blocks. It fails
-// if checkpoints are damaged that have to be whole, or if the policy forbids that this agent takes the place of the
-// earlier one. After a boot of the system this agent is a new one in that case.
+// Look determines the agent that ran before this one in the work directory. It blocks. It fails if checkpoints are damaged that
+// have to be whole, or if the policy forbids that this agent takes the place of the earlier one. After a boot of the system
+// this agent is a new one in that case.
 //
 // Mesos: Slave::recover.
-func Look(m Machine) (Found, error) {
-	others, err := m.Cgroups.Enter(os.Getpid())
-	if err != nil {
-		return Found{}, err
-	}
-	info, warnings, err := describe(m)
-	if err != nil {
-		return Found{}, err
-	}
-	warnings = append(others, warnings...)
+func Look(m Machine, d Description) (Found, error) {
+	info, warnings := d.Info, d.Warnings
 	boot, err := m.System.BootID()
 	if err != nil {
 		boot, warnings = "", append(warnings, fmt.Sprintf("failed to read the boot ID: %v", err))
@@ -139,30 +127,36 @@ func failed(root checkpoint.Root, err error, advice string) error {
 		err, advice, root.Meta().LatestAgent())
 }
 
-// describe returns the SlaveInfo of an agent on this machine: what it is called, then its resources, then its attributes.
-// Hooks change resources and attributes right after these were determined.
+// Description is what an agent is.
+type Description struct {
+	Info     *mesospb.SlaveInfo // without an ID
+	Warnings []string           // about the machine, and about hooks that failed
+}
+
+// Describe returns what an agent on this machine is: its resources, then its attributes, then what it is called. Hooks change
+// resources and attributes right after these were put together. It blocks.
 //
 // Mesos: Slave::initialize.
-func describe(m Machine) (info *mesospb.SlaveInfo, warnings []string, err error) {
+func Describe(m Machine) (Description, error) {
 	found, err := probe.Resources(probe.Given{Resources: m.Resources, Role: m.Role, WorkDir: m.WorkDir}, m.System)
 	if err != nil {
-		return nil, nil, fmt.Errorf("Failed to determine agent resources: %w", err)
+		return Description{}, fmt.Errorf("Failed to determine agent resources: %w", err)
 	}
 	given, err := attributes.Parse(m.Attributes)
 	if err != nil {
-		return nil, nil, fmt.Errorf("determine the attributes: %w", err)
+		return Description{}, fmt.Errorf("determine the attributes: %w", err)
 	}
 	ip, port, err := net.SplitHostPort(m.Addr)
 	if err != nil {
-		return nil, nil, fmt.Errorf("determine the address: %w", err)
+		return Description{}, fmt.Errorf("determine the address: %w", err)
 	}
 	number, _ := strconv.ParseInt(port, 10, 32)
-	info = &mesospb.SlaveInfo{
+	info := &mesospb.SlaveInfo{
 		Hostname: proto.String(cmp.Or(m.Hostname, ip)), Port: proto.Int32(int32(number)), Resources: found.Total.Proto(),
 	}
 	failed := m.decorate(info, given)
 	info.Checkpoint, info.Domain = proto.Bool(true), m.Domain
-	return info, append(found.Warnings, failed...), nil
+	return Description{info, append(found.Warnings, failed...)}, nil
 }
 
 // decorate has the hooks change the resources of an agent, and the attributes that it is given. It returns what they fail

@@ -154,3 +154,39 @@ func TestBadValuesOfAnAgent(t *testing.T) {
 		}
 	}
 }
+
+// What is wrong is named in Mesos's order: one that mends the first thing is told the next. Nothing has been written by then.
+//
+// Mesos: main of the agent, Slave::initialize.
+func TestAnAgentIsInitializedInOrder(t *testing.T) {
+	t.Parallel()
+	work := filepath.Join(t.TempDir(), "w")
+	wrong := []struct{ flag, want string }{
+		{"--agent_subsystems=nosuch", "agent_subsystems: "},
+		{"--credential=/nosuch/credential", "credential: "},
+		{"--http_credentials=/nosuch/operators", "http_credentials: "},
+		{"--authenticate_http_readonly", "No credentials provided for the default 'basic' HTTP authenticator for realm 'mesos-agent-readonly'"},
+		{"--resource_estimator=nosuch", "resource_estimator: "},
+		{"--qos_controller=nosuch", "qos_controller: "},
+		{"--resources=cpus", "Failed to determine agent resources: "},
+		{"--attributes=rack", "Invalid attribute key:value pair 'rack'"},
+	}
+	for i, first := range wrong {
+		args := []string{"--master=127.0.0.1:1", "--ip=127.0.0.1", "--port=0", "--work_dir=" + work, "--runtime_dir=" + work + "-run"}
+		for _, w := range wrong[i:] {
+			args = append(args, w.flag)
+		}
+		status, out := does(t, nil, "mesos-agent", args...)
+		if status != 1 || !strings.Contains(out, first.want) {
+			t.Errorf("with %s and more that is wrong: exit status %d, and printed\n%swant 1, and %q", first.flag, status, out, first.want)
+		}
+		for _, w := range wrong[i+1:] {
+			if at, later := strings.Index(out, first.want), strings.Index(out, w.want); later >= 0 && later < at {
+				t.Errorf("%s is named before %s:\n%s", w.flag, first.flag, out)
+			}
+		}
+		if left, err := os.ReadDir(filepath.Join(work, "meta")); err == nil {
+			t.Errorf("%s: the agent has left %v", first.flag, left)
+		}
+	}
+}
