@@ -3,6 +3,7 @@ package disk
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 )
 
@@ -61,8 +62,9 @@ type written struct {
 // that each batch has the error that concerns it.
 func (c *committer) ahead(all []Batch, errs []error) {
 	rows, record := c.entries(all, errs)
+	on := furnished{c.disk, map[string]bool{}}
 	if len(record) > 0 {
-		if err := c.journal.add(record); err != nil {
+		if err := c.put(record, on, rows); err != nil {
 			c.journal.rotate() // nothing may follow what is perhaps on the medium
 			clear(errs)
 			c.directly(all, errs)
@@ -74,7 +76,7 @@ func (c *committer) ahead(all []Batch, errs []error) {
 		if errs[w.batch] != nil {
 			continue
 		}
-		if err := w.entry.make(c.disk); err != nil {
+		if err := w.entry.make(on); err != nil {
 			errs[w.batch], failed = fmt.Errorf("write %s: %w", w.name, err), true
 			continue
 		}
@@ -88,6 +90,41 @@ func (c *committer) ahead(all []Batch, errs []error) {
 			join(errs, err)
 		}
 	}
+}
+
+// put puts a record on the medium, and meanwhile makes the directories of its changes: empty ones mean nothing to whoever reads
+// them. That takes as long as the sync on a fast disk. The first record of a journal is put alone, since the root may not exist:
+// one that exists is taken to be on the medium.
+func (c *committer) put(record []byte, on furnished, rows []written) (err error) {
+	if !c.journal.isAhead() {
+		return c.journal.add(record)
+	}
+	together(c.disk, 2, func(i int) {
+		if i == 1 {
+			err = c.journal.add(record)
+			return
+		}
+		for _, w := range rows {
+			_ = w.entry.furnish(on) // make tries again, and has the error
+		}
+	})
+	return err
+}
+
+// furnished is a disk of which some directories are known to exist.
+type furnished struct {
+	Disk
+	made map[string]bool
+}
+
+// MkdirAll implements [Disk].
+func (f furnished) MkdirAll(name string, perm fs.FileMode) error {
+	if f.made[name] {
+		return nil
+	}
+	err := f.Disk.MkdirAll(name, perm)
+	f.made[name] = err == nil
+	return err
 }
 
 // entries returns the changes up to the first of each batch that fails, and the record for the journal.

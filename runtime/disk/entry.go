@@ -112,7 +112,7 @@ func (e entry) make(d Disk) error {
 	case appendEntry:
 		return e.add(d)
 	case replaceEntry, linkEntry:
-		if err := d.MkdirAll(filepath.Dir(e.name), usual); err != nil {
+		if err := e.furnish(d); err != nil {
 			return err
 		}
 		if e.kind == linkEntry {
@@ -121,6 +121,22 @@ func (e entry) make(d Disk) error {
 		return e.replace(d)
 	}
 	return errEntry
+}
+
+// furnish makes the directory of a change that is made by way of a journal, or the one that it is about.
+func (e entry) furnish(d Disk) error {
+	switch e.kind {
+	case mkdirEntry:
+		return e.mkdir(d)
+	case appendEntry:
+		if e.at > 0 { // it was deleted if it does not exist
+			return nil
+		}
+		fallthrough
+	case replaceEntry, linkEntry:
+		return d.MkdirAll(filepath.Dir(e.name), usual)
+	}
+	return nil
 }
 
 // mkdir makes a directory. Entries of earlier versions have no permissions.

@@ -164,6 +164,50 @@ func TestJournalComesFirst(t *testing.T) {
 	}
 }
 
+// While a record is synced, the directories for its files are made, but nothing in them. A journal that has no record yet waits:
+// with the directories it would make its root, which is taken to be on the medium from then on.
+func TestJournalMakesDirectoriesMeanwhile(t *testing.T) {
+	t.Parallel()
+	const late = root + "/late"
+	for seed := range uint64(20) {
+		d := newDeskOf(t, seed, disk.NewJournaled)
+		var err error
+		if d.writer, err = runtime.Spawn(d.node, "late", disk.NewJournaled(disk.Of(d.node), late)); err != nil {
+			t.Fatal(err)
+		}
+		seen := ""
+		d.disk.Intercept(func(op sim.Op) error {
+			if op.Kind == sim.OpSync && strings.HasPrefix(filepath.Base(op.Path), ".journal") {
+				seen = d.disk.Tree()
+			}
+			return nil
+		})
+		for _, b := range []disk.Batch{file("late/a/1"), file("late/a/2")} { // the second is the first in a journal
+			if err := d.write(b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if strings.Contains(seen, "/w/late/a/2") {
+			t.Errorf("when the first record is synced, the disk holds\n%s", seen)
+		}
+		b := file("late/b/c/3")
+		b.Mkdir(late+"/d", 0o750)
+		if err := d.write(b); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(seen, "/w/late/b/c/\n/w/late/d/\n") {
+			t.Errorf("when a record is synced, the disk holds\n%s", seen)
+		}
+		d.Crash(addr)
+		if err := disk.Recover(d.disk, late); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := d.disk.Tree(), "/w/\n/w/late/\n/w/late/a/\n/w/late/a/1 8\n/w/late/a/2 8\n/w/late/b/\n/w/late/b/c/\n/w/late/b/c/3 10\n/w/late/d/\n"; got != want {
+			t.Errorf("seed %d: the disk holds\n%s", seed, got)
+		}
+	}
+}
+
 // The zeros behind the records of a journal take no room that others need.
 func TestJournalOnAFullDisk(t *testing.T) {
 	t.Parallel()
