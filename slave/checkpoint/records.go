@@ -38,8 +38,11 @@ func (r *Records) Create(path string, m proto.Message) {
 	r.Batch.Create(path, private, func() ([]byte, error) { return Encode(m) })
 }
 
-// Run makes the directory of checkpoints of a run.
-func (r *Records) Run(dir Run) { r.Mkdir(string(dir), ofRuns) }
+// Run makes the directory of checkpoints of a run, with that for ForkedPID.
+func (r *Records) Run(dir Run) {
+	r.Mkdir(string(dir), ofRuns)
+	r.Mkdir(filepath.Dir(dir.ForkedPID()), ofOthers)
+}
 
 // Make makes the directory of checkpoints of a run, with that for ForkedPID, at once.
 func (r Run) Make(on disk.Disk) error {
