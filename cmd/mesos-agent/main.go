@@ -14,11 +14,13 @@ import (
 	"meseta/cmd/internal/program"
 	"meseta/cmd/internal/program/daemon"
 	"meseta/runtime"
+	"meseta/runtime/disk"
 	"meseta/slave"
 	"meseta/slave/systemd"
 )
 
 func main() {
+	disk.SpareProcessor()
 	set := flags.New("mesos-agent", "offer the resources of this machine to a master, and run the tasks it sends")
 	o := bind(set)
 	set.ParseOrExit(program.Version("mesos-agent"), os.Environ())
