@@ -50,7 +50,7 @@ func startProgram(b *testing.B) *program {
 		b.Fatal(err)
 	}
 	agent := exec.Command(filepath.Join(bin, "mesos-agent"), "--master="+there.Addr(), "--ip=127.0.0.1", "--port=0", "--hostname=host",
-		"--work_dir="+b.TempDir(), "--runtime_dir="+dir, "--launcher_dir="+bin, "--launcher=posix", "--isolation=posix/cpu,posix/mem",
+		"--work_dir="+apart(b), "--runtime_dir="+dir, "--launcher_dir="+bin, "--launcher=posix", "--isolation=posix/cpu,posix/mem",
 		"--resources=cpus:10000;mem:1000000;disk:64;ports:[]", "--registration_backoff_factor=0ns")
 	if err := agent.Start(); err != nil {
 		b.Fatal(err)
