@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	goruntime "runtime"
 	"slices"
 	"strings"
 	"time"
@@ -114,7 +115,11 @@ func (t *trial) prepare(ctx context.Context) error {
 			ready.add()
 		})
 	}
-	return t.await(ctx, ready)
+	if err := t.await(ctx, ready); err != nil {
+		return err
+	}
+	goruntime.GC() // now rather than while they are sent
+	return nil
 }
 
 // encodeTasks encodes the tasks of msg, which is sent as it was, but with less work: for it, they are a field that it does not know.
