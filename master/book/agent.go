@@ -137,6 +137,9 @@ func (a *Agent) FrameworkIDs() []ids.Framework {
 
 // UsedBy returns what the executors and non-terminal tasks of each framework use on a.
 func (a *Agent) UsedBy() map[ids.Framework]resources.Resources {
+	if used, of, ok := a.usedByOne(); ok {
+		return map[ids.Framework]resources.Resources{of: used}
+	}
 	held := make([]holding, 0, len(a.tasks)+len(a.duplicates)+len(a.executors))
 	for _, t := range a.tasks {
 		if t.HoldsResources() {
@@ -152,6 +155,24 @@ func (a *Agent) UsedBy() map[ids.Framework]resources.Resources {
 		held = append(held, holding{e.Framework, e.Resources})
 	}
 	return sums(held)
+}
+
+// usedByOne returns what a framework uses if there is only one, as on most agents.
+func (a *Agent) usedByOne() (used resources.Resources, of ids.Framework, ok bool) {
+	if len(a.tasks) == 0 || len(a.duplicates) > 0 || len(a.executors) > 0 {
+		return used, "", false
+	}
+	of = a.tasks[0].Framework
+	bags := make([]resources.Resources, 0, 16) // not on the heap unless there are more
+	for _, t := range a.tasks {
+		if t.Framework != of {
+			return used, "", false
+		}
+		if t.HoldsResources() {
+			bags = append(bags, t.Resources)
+		}
+	}
+	return resources.Sum(bags...), of, len(bags) > 0
 }
 
 // holding is what a framework uses.
