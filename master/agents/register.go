@@ -133,7 +133,7 @@ func (r *Registrations) admitted(from runtime.PID, info *mesospb.SlaveInfo, msg 
 	a.Version, a.Registered = msg.GetVersion(), r.Now()
 	a.Announce(msg.GetAgentCapabilities())
 	a.Ledger = ledger.New(info.GetResources(), msg.GetCheckpointedResources(), msg.ResourceVersionUuid)
-	r.enter(a)
+	r.enter(a, r.watch.begin)
 	r.cluster.Allocator.AddAgent(a)
 	r.cluster.Feed.AgentAdded(a.ID)
 	r.acknowledge(a)
@@ -143,15 +143,15 @@ func (r *Registrations) admitted(from runtime.PID, info *mesospb.SlaveInfo, msg 
 	r.maintenance.removeIfDown(a)
 }
 
-// enter adds a to the book, without tasks, and begins to observe it. An older agent at the same address no longer
+// enter adds a to the book, without tasks, and has it observed. An older agent at the same address no longer
 // exists and is removed.
-func (r *Registrations) enter(a *book.Agent) {
+func (r *Registrations) enter(a *book.Agent, observe func(*book.Agent)) {
 	if older := r.book.AgentAt(a.PID); older != nil {
 		r.removals.Remove(older, "a new agent registered at the same address", &r.counts.Replaced)
 	}
 	r.book.AddAgent(a)
 	r.Link(a.PID)
-	r.watch.begin(a)
+	observe(a)
 }
 
 // acknowledge tells a that it is registered, and how long it may be silent.

@@ -30,7 +30,7 @@ func (r *Registrations) restored(from runtime.PID, id ids.Agent, msg *internalpb
 	now := r.Now()
 	a.Registered, a.Reregistered = now, now
 	r.describe(a, msg)
-	r.enter(a)
+	r.enter(a, r.watch.beginSoon)
 	r.adoptFrameworks(msg.GetFrameworks(), len(msg.GetTasks()))
 	r.adoptExecutors(a, msg)
 	r.adoptTasks(a, msg, lost, unreachable)

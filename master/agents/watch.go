@@ -11,7 +11,7 @@ import (
 )
 
 // Watch detects agents that do not answer pings or whose connection broke, and marks them unreachable in time. Each
-// registered agent has an observer.
+// registered agent has an observer, or will have one soon.
 type Watch struct {
 	*core
 	removals     *Removals
@@ -21,6 +21,7 @@ type Watch struct {
 	observers    map[ids.Agent]runtime.Ref[*observer.Observer]
 	disconnected map[ids.Agent]runtime.Timer            // of agents whose connection broke
 	waiting      map[ids.Agent]runtime.Future[struct{}] // for a permit to mark an agent that does not answer unreachable
+	coming                                              // agents that will have an observer
 }
 
 func newWatch(c *core, o Options) *Watch {
@@ -59,21 +60,34 @@ func (w *Watch) begin(a *book.Agent) {
 
 // moved replaces the observer of a by one that pings its new address.
 func (w *Watch) moved(a *book.Agent) {
-	w.Node().Terminate(w.observers[a.ID].PID())
+	w.unobserve(a.ID)
 	w.begin(a)
+}
+
+// tell tells the observer of an agent something, if there is one.
+func (w *Watch) tell(id ids.Agent, what func(*observer.Observer)) {
+	if o, ok := w.observers[id]; ok {
+		runtime.Tell(o, what)
+	}
+}
+
+func (w *Watch) unobserve(id ids.Agent) {
+	if o, ok := w.observers[id]; ok {
+		w.Node().Terminate(o.PID())
+		delete(w.observers, id)
+	}
 }
 
 // reregistered resets the watch of an agent that re-registered.
 func (w *Watch) reregistered(a *book.Agent) {
-	runtime.Tell(w.observers[a.ID], (*observer.Observer).Reregistered)
+	w.tell(a.ID, (*observer.Observer).Reregistered)
 	w.stopWaiting(a.ID)
 }
 
 // end ends the watch of an agent that is not registered any more.
 func (w *Watch) end(id ids.Agent) {
 	w.stopWaiting(id)
-	w.Node().Terminate(w.observers[id].PID())
-	delete(w.observers, id)
+	w.unobserve(id)
 }
 
 // stopWaiting stops the timer of a disconnected agent.
@@ -102,7 +116,7 @@ func (w *Watch) Exited(pid runtime.PID) {
 // checkpointing cannot be recovered; they are lost at once.
 func (w *Watch) disconnect(a *book.Agent) {
 	a.Connected = false
-	runtime.Tell(w.observers[a.ID], (*observer.Observer).Disconnected)
+	w.tell(a.ID, (*observer.Observer).Disconnected)
 	w.cluster.DeactivateAgent(a)
 	for _, id := range a.FrameworkIDs() {
 		if f := w.book.Framework(id); !f.Info.GetCheckpoint() {
