@@ -171,6 +171,35 @@ func TestTearDownOnAFullDisk(t *testing.T) {
 	}
 }
 
+// An agent that starts again on a full disk goes on with what runs. After a boot of the system it has to write that down, and ends with
+// the reason; nothing is lost by then.
+func TestStartOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.say(custom("t1", true, framework(checkpointing)))
+	w.rebirth(func() { w.disk.Fill("meta/") })
+	w.Advance(10 * time.Second)
+	w.alive()
+	w.demandTasks(w.reregistered(), "t1 TASK_RUNNING")
+	w.disk.Fill()
+	w.executor(0, func(x *slavetest.Executor) { x.Report("t1", finished) })
+	w.states("t1", running, finished)
+
+	w.system.Boot = "another"
+	w.rebirth(func() { w.disk.Fill("boot_id") })
+	w.Advance(10 * time.Second)
+	if w.fatal == nil || !strings.Contains(w.fatal.Error(), "boot_id: no space left on device") {
+		t.Errorf("the agent ended with %v", w.fatal)
+	}
+	w.fatal, w.m.Reregistered = nil, nil
+	w.rebirth(func() { w.disk.Fill() })
+	w.Advance(10 * time.Second)
+	w.alive()
+	if n := len(w.m.Reregistered); n != 1 {
+		t.Errorf("the agent came back %d times, want once", n)
+	}
+}
+
 // An agent admits no executors while it recovers.
 func TestRecovering(t *testing.T) {
 	t.Parallel()

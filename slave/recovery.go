@@ -62,7 +62,9 @@ func (s *Slave) recovered(r recovery.Found, plan recovery.Plan) {
 	s.Log().Info().Str("pid", s.Self().String()).Str("hostname", r.Info.GetHostname()).
 		Str("resources", wire.Describe(r.Info.GetResources())).Int("attributes", len(r.Info.GetAttributes())).
 		Stringer("agent_id", s.membership.ID()).Msg("agent started")
-	s.recorder.Boot(r.Boot)
+	if r.Boot != r.Earlier.Boot {
+		s.recorder.Boot(r.Boot)
+	}
 	s.recorder.RetireLeftovers(slices.DeleteFunc(r.Earlier.Leftovers, func(l checkpoint.Leftover) bool {
 		return !slices.Contains(plan.Retired, l.Path)
 	}))
