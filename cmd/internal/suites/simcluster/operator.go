@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"meseta/messages/evolve"
 	"meseta/messages/mediatype"
@@ -13,9 +14,9 @@ import (
 	"meseta/runtime/web"
 )
 
-// Asked is a call of an operator.
+// Asked is a call, or another request, of an operator.
 type Asked struct {
-	Call *masterpb.Call
+	What string // the type of the call, or method and path
 
 	answer runtime.Future[*web.Response]
 	master *Master // that was asked
@@ -24,16 +25,27 @@ type Asked struct {
 
 // Operate makes a call of the operator API, which arrives when the world goes on. It returns nil if there is no master.
 func (c *Cluster) Operate(call *masterpb.Call) *Asked {
-	if !c.Master.Living() {
-		return nil
-	}
 	media := mediatype.Protobuf
-	answer := web.Serve(c.Master.node, &web.Request{
-		Method: http.MethodPost, URL: &url.URL{Path: "/master/api/v1"}, Client: "10.0.3.1:1",
+	return c.ask(call.GetType().String(), &web.Request{
+		Method: http.MethodPost, URL: &url.URL{Path: "/master/api/v1"},
 		Header: http.Header{"Content-Type": {media.String()}, "Accept": {media.String()}},
 		Body:   bytes.NewReader(media.Marshal(evolve.Evolve[masterv1pb.Call](call))),
 	})
-	asked := &Asked{Call: call, answer: answer, master: c.Master, run: c.Master.starts}
+}
+
+// Request makes a request of one of the master's endpoints, which arrives when the world goes on. It returns nil if there is no master.
+func (c *Cluster) Request(method, path, body string) *Asked {
+	return c.ask(method+" "+path, &web.Request{
+		Method: method, URL: &url.URL{Path: path}, Header: http.Header{}, Body: strings.NewReader(body),
+	})
+}
+
+func (c *Cluster) ask(what string, request *web.Request) *Asked {
+	if !c.Master.Living() {
+		return nil
+	}
+	request.Client = "10.0.3.1:1"
+	asked := &Asked{What: what, answer: web.Serve(c.Master.node, request), master: c.Master, run: c.Master.starts}
 	c.asked = append(c.asked, asked)
 	return asked
 }
@@ -55,6 +67,15 @@ func (a *Asked) Status() (status int, text string) {
 	return r.Status, ""
 }
 
+// Text is what the answer says; empty: there is none yet.
+func (a *Asked) Text() string {
+	r, done, err := a.answer.Peek()
+	if !done || err != nil {
+		return ""
+	}
+	return string(r.Bytes())
+}
+
 // Done reports whether the call succeeded.
 func (a *Asked) Done() bool {
 	status, _ := a.Status()
@@ -65,7 +86,7 @@ func (a *Asked) Done() bool {
 func (c *Cluster) checkAsked() (problems []string) {
 	for _, a := range c.asked {
 		if status, _ := a.Status(); status == 0 && a.master == c.Master && a.run == c.Master.starts && c.Master.Living() {
-			problems = append(problems, a.Call.GetType().String()+" of an operator is not answered")
+			problems = append(problems, a.What+" of an operator is not answered")
 		}
 	}
 	return problems

@@ -1,6 +1,8 @@
 package simcluster_test
 
 import (
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -86,6 +88,52 @@ func TestWhatWaitsForTheRegistryIsListed(t *testing.T) {
 	}
 }
 
+// oldWrites are the requests of endpoints older than the operator API that wait for the registry, by the call that does the same.
+func oldWrites(a *simcluster.Agent) map[string]func(*simcluster.Cluster) *simcluster.Asked {
+	machine := fmt.Sprintf(`[{"hostname":%q,"ip":%q}]`, a.Machine().GetHostname(), a.Machine().GetIp())
+	request := func(method, path, body string) func(*simcluster.Cluster) *simcluster.Asked {
+		return func(c *simcluster.Cluster) *simcluster.Asked { return c.Request(method, path, body) }
+	}
+	return map[string]func(*simcluster.Cluster) *simcluster.Asked{
+		"UPDATE_WEIGHTS": request("PUT", "/master/weights", `[{"role":"r","weight":2}]`),
+		"SET_QUOTA":      request("POST", "/master/quota", `{"role":"r","force":true,"guarantee":[{"name":"cpus","type":"SCALAR","scalar":{"value":1}}]}`),
+		"REMOVE_QUOTA":   request("DELETE", "/master/quota/r", ""),
+		"UPDATE_MAINTENANCE_SCHEDULE": request("POST", "/master/maintenance/schedule",
+			`{"windows":[{"machine_ids":`+machine+`,"unavailability":{"start":{"nanoseconds":1}}}]}`),
+		"START_MAINTENANCE": request("POST", "/master/machine/down", machine),
+		"STOP_MAINTENANCE":  request("POST", "/master/machine/up", machine),
+	}
+}
+
+// oldOthers are the endpoints that wait for no registry: they only read, or make calls that are listed above.
+var oldOthers = []string{
+	"/master/api/v1", "/master/api/v1/scheduler", "/master/health", "/master/redirect", "/master/flags", "/master/frameworks", "/master/roles",
+	"/master/slaves", "/master/state", "/master/state-summary", "/master/tasks", "/master/maintenance/status", "/master/create-volumes",
+	"/master/destroy-volumes", "/master/reserve", "/master/unreserve", "/master/teardown",
+}
+
+// Every endpoint that the master has is among those that wait for the registry, of which each is tried below, or among those that do not.
+func TestWhichEndpointsWaitForTheRegistryIsListed(t *testing.T) {
+	t.Parallel()
+	c := simcluster.New(t, simcluster.Config{Agents: 1, Masters: 3})
+	var listed []string
+	for _, ask := range oldWrites(c.Agents[0]) {
+		_, path, _ := strings.Cut(ask(c).What, " ")
+		listed = append(listed, strings.TrimSuffix(path, "/r"))
+	}
+	help := c.Request("GET", "/help/master", "")
+	c.Advance(time.Second)
+	endpoints := regexp.MustCompile(`href="/help(/master/[^"]+)"`).FindAllStringSubmatch(help.Text(), -1)
+	if len(endpoints) < len(oldOthers) {
+		t.Fatalf("the master describes %d endpoints:\n%s", len(endpoints), help.Text())
+	}
+	for _, e := range endpoints {
+		if waits, not := slices.Contains(listed, e[1]), slices.Contains(oldOthers, e[1]); waits == not {
+			t.Errorf("%s: waits for the registry %t, does not %t", e[1], waits, not)
+		}
+	}
+}
+
 func lastOf(calls []*masterpb.Call) *masterpb.Call { return calls[len(calls)-1] }
 
 // isDone is what a call is answered that has nothing left to do, if that is an error: nobody was told what has become of it, and
@@ -123,54 +171,71 @@ var stepsDown = map[string]func(c *simcluster.Cluster, leader *simcluster.Master
 	},
 }
 
-// Every call that waits for the registry ends when its leader steps down: with an answer, or with the master's process. Then
-// the next leader does what it is asked.
+// Every call, and every request of an older endpoint, that waits for the registry ends when its leader steps down: with an answer, or with
+// the master's process. Then the next leader does what it is asked.
 func TestWhatWaitsForTheRegistryEnds(t *testing.T) {
 	t.Parallel()
+	probe := simcluster.New(t, simcluster.Config{Agents: 1, Masters: 3}).Agents[0]
 	for how, stepDown := range stepsDown {
-		probe := simcluster.New(t, simcluster.Config{Agents: 1, Masters: 3})
-		for i, calls := range writes(probe.Agents[0]) {
-			t.Run(how+" "+lastOf(calls).GetType().String(), func(t *testing.T) {
+		for i, calls := range writes(probe) {
+			last := lastOf(calls).GetType()
+			t.Run(how+" "+last.String(), func(t *testing.T) {
 				t.Parallel()
-				c := simcluster.New(t, simcluster.Config{Agents: 1, Masters: 3})
-				leader, calls := c.Master, writes(c.Agents[0])[i]
-				if !leader.Living() {
-					t.Fatal("no master leads")
-				}
-				for _, call := range calls[:len(calls)-1] {
-					asked := c.Operate(call)
-					if c.Advance(time.Second); !asked.Done() {
-						status, text := asked.Status()
-						t.Fatalf("%s: %d %s", call.GetType(), status, text)
-					}
-				}
-				stepDown(c, leader)
-				asked := c.Operate(lastOf(calls))
-				c.Advance(time.Millisecond)
-				if asked.Done() {
-					t.Error("it is done although no other master has heard of it")
-				}
-				c.Advance(10 * time.Second)
-				if status, _ := asked.Status(); status == 0 && leader.Living() || asked.Done() {
-					t.Errorf("ten seconds after its master has lost the others, it is answered with %d", status)
-				}
-				c.World.HealAll()
-				for _, m := range c.Masters {
-					if !m.Living() {
-						m.Start()
-					}
-				}
-				c.Advance(time.Minute)
-				if !c.Master.Living() {
-					t.Fatal("no master leads")
-				}
-				again := c.Operate(lastOf(calls))
-				c.Advance(10 * time.Second)
-				done := isDone[lastOf(calls).GetType()]
-				if status, text := again.Status(); !again.Done() && (done == "" || !strings.Contains(text, done)) {
-					t.Errorf("the next leader answers %d %s", status, text)
-				}
+				endsWhenTheLeaderStepsDown(t, stepDown, i, func(c *simcluster.Cluster) *simcluster.Asked {
+					return c.Operate(lastOf(writes(c.Agents[0])[i]))
+				})
+			})
+			if oldWrites(probe)[last.String()] == nil {
+				continue
+			}
+			t.Run(how+" "+last.String()+" of old", func(t *testing.T) {
+				t.Parallel()
+				endsWhenTheLeaderStepsDown(t, stepDown, i, func(c *simcluster.Cluster) *simcluster.Asked {
+					return oldWrites(c.Agents[0])[last.String()](c)
+				})
 			})
 		}
+	}
+}
+
+// endsWhenTheLeaderStepsDown has an operator ask a leader that steps down for what the last of some calls is about, and then the next leader.
+func endsWhenTheLeaderStepsDown(t *testing.T, stepDown func(*simcluster.Cluster, *simcluster.Master), number int, ask func(*simcluster.Cluster) *simcluster.Asked) {
+	c := simcluster.New(t, simcluster.Config{Agents: 1, Masters: 3})
+	leader, calls := c.Master, writes(c.Agents[0])[number]
+	if !leader.Living() {
+		t.Fatal("no master leads")
+	}
+	for _, call := range calls[:len(calls)-1] {
+		asked := c.Operate(call)
+		if c.Advance(time.Second); !asked.Done() {
+			status, text := asked.Status()
+			t.Fatalf("%s: %d %s", call.GetType(), status, text)
+		}
+	}
+	stepDown(c, leader)
+	asked := ask(c)
+	c.Advance(time.Millisecond)
+	if asked.Done() {
+		t.Error("it is done although no other master has heard of it")
+	}
+	c.Advance(10 * time.Second)
+	if status, _ := asked.Status(); status == 0 && leader.Living() || asked.Done() {
+		t.Errorf("ten seconds after its master has lost the others, it is answered with %d", status)
+	}
+	c.World.HealAll()
+	for _, m := range c.Masters {
+		if !m.Living() {
+			m.Start()
+		}
+	}
+	c.Advance(time.Minute)
+	if !c.Master.Living() {
+		t.Fatal("no master leads")
+	}
+	again := ask(c)
+	c.Advance(10 * time.Second)
+	done := isDone[lastOf(calls).GetType()]
+	if status, text := again.Status(); !again.Done() && (done == "" || !strings.Contains(text, done)) {
+		t.Errorf("the next leader answers %d %s", status, text)
 	}
 }

@@ -31,7 +31,7 @@ func (c *census) add(s *storm) {
 	}
 	for _, a := range s.Asked() {
 		if status, _ := a.Status(); status != 0 {
-			c.count[fmt.Sprintf("%s %d", a.Call.GetType(), status/100*100)]++
+			c.count[fmt.Sprintf("%s %d", a.What, status/100*100)]++
 		}
 	}
 }
