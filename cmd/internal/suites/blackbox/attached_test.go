@@ -28,8 +28,8 @@ func (w *attachedWorld) begin(isolation string, args ...string) {
 	w.t.Helper()
 	w.port = freePort(w.t)
 	w.args = append([]string{
-		"--launcher=linux", "--isolation=" + isolation, "--cgroups_root=" + groupsRoot(w.t), "--runtime_dir=" + filepath.Join(w.dir, "run"), "--recovery_timeout=1mins",
-	}, withDefaults(args, "--systemd_enable_support=false")...)
+		"--isolation=" + isolation, "--cgroups_root=" + groupsRoot(w.t), "--runtime_dir=" + filepath.Join(w.dir, "run"), "--recovery_timeout=1mins",
+	}, withDefaults(args, "--launcher=linux", "--systemd_enable_support=false")...)
 	w.master = startDaemonIn(w.t, string(w.apart), nil, "mesos-master", "--ip="+w.ip, "--port=0", "--hostname=localhost", "--work_dir="+filepath.Join(w.dir, "master"))
 	w.start("registered")
 }

@@ -17,9 +17,9 @@ type group struct {
 }
 
 // nested returns the containers of the agent that are in others.
-func (j *jail) nested(t *testing.T) (all []group) {
+func (p *process) nested(t *testing.T) (all []group) {
 	t.Helper()
-	status, body := j.agent.asks(`{"type":"GET_CONTAINERS","get_containers":{"show_nested":true}}`)
+	status, body := p.asks(`{"type":"GET_CONTAINERS","get_containers":{"show_nested":true}}`)
 	var answer struct {
 		All struct {
 			Containers []struct {
@@ -89,7 +89,7 @@ func TestNobodyEscapesFromDepths(t *testing.T) {
 	defer over()
 	for i, c := range cells {
 		task := j.lodge(t, fmt.Sprintf("depth%d", i), c, true)
-		all := j.nested(t)
+		all := j.agent.nested(t)
 		if len(all) != 1 {
 			t.Fatalf("there are the containers %v, want that of the task: %s", all, task.out)
 		}
@@ -119,7 +119,7 @@ func TestNobodyEscapesFromDepths(t *testing.T) {
 func (j *jail) ungrouped(t *testing.T) {
 	t.Helper()
 	gone(t, func() (left []string) {
-		for _, g := range j.nested(t) {
+		for _, g := range j.agent.nested(t) {
 			left = append(left, fmt.Sprint(g.task))
 		}
 		return left
@@ -144,7 +144,7 @@ func TestNobodyEscapesFromExecutors(t *testing.T) {
 	group.cmd.Stdout, group.cmd.Stderr, group.cmd.Env = group.out, group.out, clean(os.Environ())
 	group.begin()
 	group.awaits("TASK_RUNNING")
-	all := j.nested(t)
+	all := j.agent.nested(t)
 	if len(all) != 1 {
 		t.Fatalf("there are the containers %v, want that of the task: %s", all, group.out)
 	}
