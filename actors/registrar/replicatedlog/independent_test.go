@@ -1,6 +1,7 @@
 package replicatedlog_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/syndtr/goleveldb/leveldb"
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 
@@ -193,6 +195,150 @@ func TestOthersReadWhatIsWritten(t *testing.T) {
 		}
 		if !proto.Equal(got, want) {
 			t.Errorf("record %s is %v, want %v", key, got, want)
+		}
+	}
+}
+
+// everything returns what a C++ master's LevelDB holds, of which a part is in tables, by key: read with the library, in a copy.
+func everything(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	scratch := filepath.Join(t.TempDir(), "copy")
+	if err := os.CopyFS(scratch, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	db, err := leveldb.OpenFile(scratch, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	values := map[string][]byte{}
+	all := db.NewIterator(nil, nil)
+	defer all.Release()
+	for all.Next() {
+		values[string(all.Key())] = bytes.Clone(all.Value())
+	}
+	if err := all.Error(); err != nil {
+		t.Fatal(err)
+	}
+	return values
+}
+
+// The records of an exported log are byte by byte those that a C++ master wrote of the same registry, but for positions, the version,
+// and the order of a map's entries, which is that of a hash table there.
+func TestWhatIsWrittenIsWhatOthersWrite(t *testing.T) {
+	t.Parallel()
+	path := recorded(t, "replicated_log")
+	log, err := replicatedlog.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "log")
+	if err := replicatedlog.Write(dir, log.Registry); err != nil {
+		t.Fatal(err)
+	}
+	theirs := everything(t, path)
+	ours, _, _ := journal(t, dir)
+	version := func(record []byte) []byte {
+		_, after, ok := bytes.Cut(record, []byte("registry\x12\x10"))
+		if !ok || len(after) < 16 {
+			t.Fatalf("%x has no version", record)
+		}
+		return after[:16]
+	}
+	// The limits of red, of 512 MB and two processors.
+	const memory, cpus = "\x1a\x10\n\x03mem\x12\x09\x09\x00\x00\x00\x00\x00\x00\x80\x40", "\x1a\x11\n\x04cpus\x12\x09\x09\x00\x00\x00\x00\x00\x00\x00\x40"
+	// 1 is the field of positions, and 2 the one that follows, of what was promised.
+	position := func(from, to byte) [2][]byte { return [2][]byte{{1 << 3, from, 2 << 3}, {1 << 3, to, 2 << 3}} }
+	for key, c := range map[string]struct {
+		theirs   string
+		replaced [][2][]byte
+	}{
+		"0000000002": {"0000000024", [][2][]byte{
+			position(23, 1), {version(theirs["0000000024"]), version(ours["0000000002"])}, {[]byte(memory + cpus), []byte(cpus + memory)},
+		}},
+		"0000000003": {"0000000025", [][2][]byte{position(24, 2), {{1 << 3, 23}, {1 << 3, 1}}}},
+	} {
+		want := theirs[c.theirs]
+		for _, r := range c.replaced {
+			if bytes.Count(want, r[0]) != 1 {
+				t.Fatalf("%x is not once in record %s: %x", r[0], c.theirs, want)
+			}
+			want = bytes.Replace(want, r[0], r[1], 1)
+		}
+		if !bytes.Equal(ours[key], want) {
+			t.Errorf("record %s is\n%x\na C++ master wrote\n%x", key, ours[key], want)
+		}
+	}
+}
+
+// recovered says what a replica says of its actions when it starts: from the last position that is kept to the last one, how many between them
+// are missing, and how many are not known to be agreed on. Nothing may have been promised or done that the replica does not know it has promised.
+//
+// Mesos: LevelDBStorage::restore, Replica::recover.
+func recovered(t *testing.T, values map[string][]byte, promised uint64) string {
+	t.Helper()
+	begin, end, learned, unlearned := uint64(0), uint64(0), map[uint64]bool{}, map[uint64]bool{}
+	for key, value := range values {
+		r := &logpb.Record{}
+		if err := proto.Unmarshal(value, r); err != nil {
+			t.Fatal(err)
+		}
+		a := r.GetAction()
+		if a == nil {
+			continue
+		}
+		if want := fmt.Sprintf("%010d", a.GetPosition()+1); key != want {
+			t.Errorf("position %d is at %q, want %q", a.GetPosition(), key, want)
+		}
+		if a.GetPromised() > promised || a.GetPerformed() > a.GetPromised() {
+			t.Errorf("position %d was promised to %d and done by %d; the replica has promised %d", a.GetPosition(), a.GetPromised(), a.GetPerformed(), promised)
+		}
+		if end = max(end, a.GetPosition()); !a.GetLearned() {
+			unlearned[a.GetPosition()] = true
+			continue
+		}
+		learned[a.GetPosition()] = true
+		begin = max(begin, a.GetTruncate().GetTo())
+	}
+	holes := 0
+	for at := begin; at <= end; at++ {
+		if !learned[at] && !unlearned[at] {
+			holes++
+		}
+	}
+	return fmt.Sprintf("log positions %d -> %d with %d holes and %d unlearned", begin, end, holes, len(unlearned))
+}
+
+// A C++ replica that starts on an exported log finds it whole, as mesos-log did with the recorded one.
+func TestAReplicaRecoversWhatIsWritten(t *testing.T) {
+	t.Parallel()
+	path := recorded(t, "replicated_log")
+	said, err := os.ReadFile(recorded(t, "replicated_log-mesos-log-read.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := recovered(t, everything(t, path), 1); !strings.Contains(string(said), "Replica recovered with "+want+"\n") {
+		t.Errorf("by the rules there are %s; mesos-log said\n%.100s", want, said)
+	}
+	log, err := replicatedlog.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, registry := range map[string]*registrypb.Registry{"recorded": log.Registry, "empty": {}} {
+		dir := filepath.Join(t.TempDir(), name)
+		if err := replicatedlog.Write(dir, registry); err != nil {
+			t.Fatal(err)
+		}
+		values, _, _ := journal(t, dir)
+		metadata := &logpb.Record{}
+		if err := proto.Unmarshal(values["0000000000"], metadata); err != nil {
+			t.Fatal(err)
+		}
+		if !proto.Equal(metadata, state(logpb.Metadata_VOTING)) {
+			t.Errorf("%s: the replica is %v", name, metadata)
+		}
+		if got, want := recovered(t, values, metadata.GetMetadata().GetPromised()), "log positions 1 -> 2 with 0 holes and 0 unlearned"; got != want {
+			t.Errorf("%s: there are %s, want %s", name, got, want)
 		}
 	}
 }
