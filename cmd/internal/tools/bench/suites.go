@@ -390,7 +390,7 @@ func restart(short bool) suite {
 		rounds = "2x"
 	}
 	return suite{
-		group: "agent, checkpoints", about: 60 * time.Second, command: benchmark("^Benchmark(Recovery|CheckpointedLaunch|CommandLaunch)$", rounds, "./slave"), read: goBench,
+		group: "agent, checkpoints", about: 60 * time.Second, repeat: repetitions(short), command: benchmark("^Benchmark(Recovery|CheckpointedLaunch|CommandLaunch)$", rounds, "./slave"), read: goBench,
 		rows: []row{
 			{name: "1,000 tasks recovered", figure: "Recovery ms/recovery", scale: 1e-3, unit: "s", goal: atMost(2)},
 			{
