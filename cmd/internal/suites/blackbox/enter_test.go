@@ -73,6 +73,37 @@ func TestTaskExec(t *testing.T) {
 	}
 }
 
+// A command that is run in the container of a task is confined as the task is: it has its namespaces and control groups, and no more rights, also
+// when there is another agent since.
+func TestTaskExecIsConfined(t *testing.T) {
+	t.Parallel()
+	w := newImageWorld(t, confinement+",linux/nnp,posix/rlimits", "--bounding_capabilities="+dockers, "--seccomp_config_dir="+profiles(t))
+	const about = "for n in mnt pid ipc net uts user; do readlink /proc/self/ns/$n; done; " +
+		"grep -E '^(Seccomp|NoNewPrivs|CapBnd|CapEff|CapPrm|Uid|Gid):' /proc/self/status; grep -v :freezer: /proc/self/cgroup | sort" // each container has a freezer
+	task := taskIn("web", `"mesos": {}, "linux_info": {"ipc_mode": "PRIVATE", "seccomp": {"profile_name": "confined.json"}, "bounding_capabilities": {"capabilities": ["CHOWN", "KILL"]}}`,
+		fmt.Sprintf(`{"value": %q}`, "{ "+about+"; } > about; touch up; sleep 1000"))
+	framework := start(t, nil, "mesos-execute", "--master="+w.master.address, "--checkpoint", "--task="+task)
+	framework.awaits("TASK_RUNNING")
+	look := func(when string) {
+		t.Helper()
+		status, out := does(t, nil, "mesos", "--master="+w.master.address, "task", "exec", "web", "sh", "-c",
+			"until [ -e up ]; do sleep 0.01; done; { "+about+"; } > mine; cmp about mine && cat mine")
+		if status != 0 || !strings.Contains(out, "Seccomp:\t2\n") || !strings.Contains(out, "CapEff:\t0000000000000021\n") || !strings.Contains(out, "NoNewPrivs:\t1\n") ||
+			strings.Count(out, w.root) < 4 {
+			t.Errorf("%s, it ended with %d, and printed\n%s", when, status, out)
+		}
+	}
+	look("at first")
+	w.agent.kill()
+	w.start()
+	w.agent.awaits("] re-registered ")
+	look("with another agent")
+	framework.signal(syscall.SIGTERM)
+	framework.ends()
+	w.clean()
+	w.empty()
+}
+
 // A command that is run in the container of a task with an image sees what the task sees: the files and the variables of the image, and
 // the sandbox where the task has it, as the task's user. It does so as well when there is another agent since.
 func TestTaskExecIsInTheImage(t *testing.T) {
