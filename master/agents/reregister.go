@@ -37,7 +37,7 @@ func (r *Registrations) Reregister(from runtime.PID, msg *internalpb.ReregisterS
 	}
 	r.begin(id, msg)
 	registered := r.book.Agent(id) != nil
-	runtime.Await(r, r.peers.Agent(from), func(a authorizer.Approver, err error) {
+	r.peers.WithAgent(r, from, func(a authorizer.Approver, err error) {
 		if err = r.acceptable(a, err, msg.GetSlave(), msg.GetVersion()); err != nil {
 			r.Log().Warn().Err(err).Stringer("from", from).Stringer("agent_id", id).Msg("re-registration of an agent refused")
 			r.end(id)

@@ -56,6 +56,17 @@ func (p *Peers) Agent(agent runtime.PID) runtime.Future[authorizer.Approver] {
 	return authorizer.Of(p.authorizer, nil)
 }
 
+// WithAgent calls then with what the agent at from may do: at once if there is no authorizer, and otherwise on a later turn of actor.
+//
+// Differs: Mesos always takes another turn. When thousands of agents return, it comes after the first turns of all of them.
+func (p *Peers) WithAgent(actor runtime.Behavior, from runtime.PID, then func(authorizer.Approver, error)) {
+	if p.authorizer == nil {
+		then(nil, nil)
+		return
+	}
+	runtime.Await(actor, p.Agent(from), then)
+}
+
 // Scheduler resolves to what a scheduler that subscribes as info may do. A nil approver allows everything.
 func (p *Peers) Scheduler(_ book.Connection, info *mesospb.FrameworkInfo) runtime.Future[authorizer.Approver] {
 	return authorizer.OfFramework(p.authorizer, info)
