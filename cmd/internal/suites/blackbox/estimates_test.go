@@ -18,9 +18,12 @@ import (
 	"meseta/slave/oversubscription"
 )
 
-// moody is an estimator and a controller that does what its file says: it lends so many processors and kills nobody, dies, hangs,
-// or says what is no message.
-type moody struct{ file string }
+// moody is an estimator and a controller that does what its file says: it lends so many processors and kills nobody, kills all
+// that hold what is lent, dies, hangs, or says what is no message.
+type moody struct {
+	file  string
+	usage *oversubscription.Usage // of the agent; in the program only
+}
 
 // moods are the modules of a program: one of both.
 func moods(name string) *modules.Catalogue {
@@ -38,11 +41,14 @@ func moodOf(p modules.Parameters) (moody, error) {
 	if !ok {
 		return moody{}, errors.New("no parameter file")
 	}
-	return moody{file}, nil
+	return moody{file, new(oversubscription.Usage)}, nil
 }
 
 // Initialize implements [oversubscription.ResourceEstimator] and [oversubscription.QoSController].
-func (moody) Initialize(*runtime.Node, oversubscription.Usage) error { return nil }
+func (m moody) Initialize(_ *runtime.Node, usage oversubscription.Usage) error {
+	*m.usage = usage
+	return nil
+}
 
 // Oversubscribable implements [oversubscription.ResourceEstimator].
 func (m moody) Oversubscribable() runtime.Future[resources.Resources] {
@@ -55,8 +61,19 @@ func (m moody) Oversubscribable() runtime.Future[resources.Resources] {
 
 // Corrections implements [oversubscription.QoSController].
 func (m moody) Corrections() runtime.Future[[]*slavepb.QoSCorrection] {
-	m.acts()
-	return runtime.Ready[[]*slavepb.QoSCorrection](nil)
+	if m.acts() != "evict" {
+		return runtime.Ready[[]*slavepb.QoSCorrection](nil)
+	}
+	return runtime.Then((*m.usage)(), func(u *mesospb.ResourceUsage) (all []*slavepb.QoSCorrection, _ error) {
+		for _, e := range u.GetExecutors() {
+			if !resources.FromValid(e.GetAllocated()).Revocable().IsEmpty() {
+				all = append(all, &slavepb.QoSCorrection{Type: slavepb.QoSCorrection_KILL.Enum(), Kill: &slavepb.QoSCorrection_Kill{
+					FrameworkId: e.GetExecutorInfo().GetFrameworkId(), ExecutorId: e.GetExecutorInfo().GetExecutorId(),
+				}})
+			}
+		}
+		return all, nil
+	})
 }
 
 // acts does what the file says, or returns it. It notes each call in another file.
@@ -117,10 +134,16 @@ func (m moody) isAsked(t *testing.T, times int64) {
 // lends waits until an agent lends so many processors.
 func (p *process) lends(cpus float64) {
 	p.t.Helper()
+	p.counts("slave/cpus_revocable_total", cpus)
+}
+
+// counts waits until a metric has that value.
+func (p *process) counts(metric string, want float64) {
+	p.t.Helper()
 	gone(p.t, func() []string {
 		var metrics map[string]float64
-		if p.sees("/metrics/snapshot", &metrics); metrics["slave/cpus_revocable_total"] != cpus {
-			return []string{fmt.Sprintf("%v are lent, not %v", metrics["slave/cpus_revocable_total"], cpus)}
+		if p.sees("/metrics/snapshot", &metrics); metrics[metric] != want {
+			return []string{fmt.Sprintf("%s is %v, not %v", metric, metrics[metric], want)}
 		}
 		return nil
 	})
@@ -136,7 +159,7 @@ func moodyAgent(t *testing.T) (m, a *process, both map[string]moody) {
 	}
 	dir, libraries, both := t.TempDir(), []string{}, map[string]moody{}
 	for _, name := range []string{"estimates", "corrects"} {
-		m, program := moody{filepath.Join(dir, "mood-of-"+name)}, filepath.Join(dir, name)
+		m, program := moody{file: filepath.Join(dir, "mood-of-"+name)}, filepath.Join(dir, name)
 		m.becomes(t, "2")
 		script := "#!/bin/sh\necho $$ >" + m.file + ".pid\n" + asProgram + "=" + name + " exec " + self + "\n"
 		if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
