@@ -41,6 +41,7 @@ var usual = []string{
 	// what has an effect
 	"launch", "launch of a group", "kill", "agent dies", "agent starts", "machine dies", "machine is replaced", "agent leaves", "executors die",
 	"scheduler dies", "scheduler starts", "scheduler is replaced", "master dies", "master starts", "partition", "heal", "teardown",
+	"disk stalls", "clock jumps", "partition of what masters say", "partition of what masters hear",
 	// what operators achieve, and what they are refused
 	"DRAIN_AGENT 200", "MARK_AGENT_GONE 200", "DEACTIVATE_AGENT 200", "REACTIVATE_AGENT 200", "TEARDOWN 200",
 	"UPDATE_MAINTENANCE_SCHEDULE 200", "START_MAINTENANCE 200", "STOP_MAINTENANCE 200", "GET_STATE 200",

@@ -161,9 +161,32 @@ func (s *storm) partition() {
 	if s.chance.IntN(3) == 0 {
 		other = s.framework()
 	}
-	s.Partition(s.Master, other)
+	switch s.chance.IntN(4) {
+	case 0:
+		s.World.PartitionOneWay(s.Master.Addr(), other.Addr())
+		s.did("partition of what masters say")
+	case 1:
+		s.World.PartitionOneWay(other.Addr(), s.Master.Addr())
+		s.did("partition of what masters hear")
+	default:
+		s.Partition(s.Master, other)
+		s.did("partition")
+	}
 	s.cut = append(s.cut, [2]simcluster.Member{s.Master, other})
-	s.did("partition")
+}
+
+// diskStalls has an agent's disk hang, for longer than it takes to give up an executor now and then.
+func (s *storm) diskStalls() {
+	if a := s.agent(); a.Living() {
+		s.World.Disk(a.Addr()).Stall(time.Duration(s.chance.Int64N(int64(2 * time.Minute))))
+		s.did("disk stalls")
+	}
+}
+
+// clockJumps has the clock of an agent's machine show another time, by up to an hour.
+func (s *storm) clockJumps() {
+	s.World.SetClock(s.agent().Addr(), time.Duration(s.chance.Int64N(int64(2*time.Hour))-int64(time.Hour)))
+	s.did("clock jumps")
 }
 
 func (s *storm) heal() {

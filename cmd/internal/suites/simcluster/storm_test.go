@@ -23,11 +23,12 @@ import (
 
 // TestStorm has everything happen that can, at random, for hours of virtual time: tasks of all kinds are launched and
 // killed; agents, executors, machines, schedulers and masters crash and come back; operators drain agents, give them up,
-// plan maintenance and tear frameworks down; partitions come and go; messages that their senders repeat are lost. Some
-// clusters remember nothing of the past and have no grace periods. At every moment the master and its allocator must agree
-// on what each framework has. When the storm is over and all daemons are back, no task may have been lost in silence, none may have run
-// twice or ended twice, every operator must have been answered, and when the last framework is torn down nothing may be
-// left of any. Over the usual seeds, everything that can happen must have happened.
+// plan maintenance and tear frameworks down; partitions come and go, in one direction too; the disks of agents hang, and their
+// clocks jump; messages that their senders repeat are lost. Some clusters remember nothing of the past and have no grace
+// periods. At every moment the master and its allocator must agree on what each framework has. When the storm is over and all
+// daemons are back, no task may have been lost in silence, none may have run twice or ended twice, every operator must have
+// been answered, and when the last framework is torn down nothing may be left of any. Over the usual seeds, everything that
+// can happen must have happened.
 //
 // MESETA_SEED=n runs the storm of one seed; MESETA_SEEDS=n those of n seeds in place of the usual few, from 1 on or from
 // MESETA_FIRST=n on.
@@ -218,6 +219,7 @@ func (s *storm) step() {
 	}{
 		{30, s.launch}, {10, s.kill}, {4, s.reconcile},
 		{4, s.agentDies}, {8, s.agentStarts}, {2, s.machineDies}, {1, s.machineIsReplaced}, {2, s.agentLeaves}, {4, s.executorsDie},
+		{3, s.diskStalls}, {2, s.clockJumps},
 		{3, s.schedulerDies}, {6, s.schedulerStarts}, {1, s.schedulerIsReplaced},
 		{2, s.masterDies}, {8, s.masterStarts},
 		{5, s.partition}, {7, s.heal}, {3, s.lossChanges},
