@@ -27,6 +27,7 @@ type options struct {
 	master    master.Config
 	registrar registrar.Options
 	registry  string
+	strict    bool // which Mesos has disabled
 	modules   *modular.Modules
 	workDir   string
 	election  membership
@@ -47,6 +48,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("registry_gc_interval", &c.RegistryGCInterval)
 	set.Bind("registry_max_agent_age", &c.RegistryMaxAgentAge)
 	set.Bind("registry_max_agent_count", &c.RegistryMaxAgentCount)
+	set.Bind("registry_strict", &o.strict)
 
 	set.Bind("cluster", &c.Cluster)
 	set.Bind("domain", flags.Message(&c.Domain))
@@ -95,6 +97,8 @@ func (o *options) check() error {
 		return fmt.Errorf("registry: %q is neither in_memory nor replicated_log", o.registry)
 	case o.registry != "in_memory" && o.workDir == "":
 		return errors.New("work_dir: the registry needs a directory, unless --registry=in_memory")
+	case o.strict:
+		return flags.Invalid("registry_strict", "true", "false: as in Mesos, the registry decides about agents either way")
 	case o.master.AgentPingTimeout < time.Second || o.master.AgentPingTimeout > 15*time.Minute:
 		return flags.Invalid("agent_ping_timeout", units.FormatDuration(o.master.AgentPingTimeout), "between 1secs and 15mins")
 	case o.master.MaxAgentPingTimeouts < 1:
