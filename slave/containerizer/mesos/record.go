@@ -119,7 +119,7 @@ func (c *Container) launchInfo() *slavepb.ContainerLaunchInfo {
 func (x *Containerizer) recordEnd(c *Container, t *slavepb.ContainerTermination) error {
 	switch {
 	case c.Parent == nil:
-		return x.disk.RemoveAll(string(c.Runtime))
+		return c.Runtime.Remove(x.disk, c.standalone())
 	case x.passing || !runtimedir.Has(x.disk, string(c.Runtime)):
 		return nil
 	}

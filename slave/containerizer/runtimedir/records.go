@@ -71,6 +71,21 @@ func (f Folder) Make(on disk.Disk, standalone, forceDestroy bool) error {
 	return nil
 }
 
+// Remove removes the directory of a container with everything in it. Most containers have a few files, whose names are known, so
+// that nobody has to list them.
+func (f Folder) Remove(on disk.Disk, standalone bool) error {
+	usual := []string{f.Config(), f.LaunchInfo(), f.PID(), f.Status(), f.Standalone()}
+	if !standalone {
+		usual = usual[:4]
+	}
+	for _, name := range append(usual, string(f)) {
+		if err := on.Remove(name); err != nil {
+			return on.RemoveAll(string(f))
+		}
+	}
+	return nil
+}
+
 // WriteConfig writes the configuration of a container, with resources in the format that every agent reads.
 //
 // Mesos: state::checkpoint.

@@ -88,6 +88,30 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+// Whatever a container has recorded, and what others have put there, goes with its directory, which may be gone already.
+func TestRemove(t *testing.T) {
+	t.Parallel()
+	for _, names := range [][]string{
+		nil, {"config"}, {"config", "launch_info", "pid", "status"}, {"config", "launch_info", "pid", "status", "standalone.marker"},
+		{"config", "launch_info", "pid", "status", "logger.stdout", "containers/c2/config"}, {"launch_info", ".new-config"},
+	} {
+		for _, standalone := range []bool{false, true} {
+			d, f := folder(t)
+			for _, name := range names {
+				if err := d.MkdirAll(filepath.Dir(filepath.Join(string(f), name)), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				put(t, d, filepath.Join(string(f), name), nil)
+			}
+			for range 2 {
+				if err := f.Remove(d, standalone); err != nil || runtimedir.Has(d, string(f)) {
+					t.Errorf("with %v (%t): %v", names, standalone, err)
+				}
+			}
+		}
+	}
+}
+
 // A configuration has resources in the older format, with a role; the one that was given does not change.
 func TestOlderResources(t *testing.T) {
 	t.Parallel()
