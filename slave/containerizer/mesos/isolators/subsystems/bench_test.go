@@ -23,6 +23,7 @@ import (
 	"meseta/runtime"
 	"meseta/slave/cgroups"
 	"meseta/slave/containerizer"
+	"meseta/slave/containerizer/forker/spawn"
 	"meseta/slave/containerizer/mesos"
 	"meseta/slave/containerizer/mesos/isolation"
 )
@@ -123,20 +124,38 @@ func (s set) runIn(name string) error {
 	if err != nil {
 		return err
 	}
-	onThread(func() {
-		if err = s.forGroups(name, func(g cgroups.Group) error { return g.Set("tasks", "0") }); err == nil {
-			err = run()
-		}
-	})
-	return errors.Join(err, s.forGroups(name, func(g cgroups.Group) (err error) {
-		for range 100000 { // until the thread has ended
+	if err := s.enter(name); err != nil {
+		return err
+	}
+	return s.forGroups(name, func(g cgroups.Group) (err error) {
+		for range 100000 { // until the process is gone from the group
 			if err = g.Remove(); err == nil {
 				break
 			}
 			goruntime.Gosched()
 		}
 		return err
-	}))
+	})
+}
+
+// enter starts the command, which enters the groups itself, and reaps it.
+func (s set) enter(name string) error {
+	here, err := os.Open(".")
+	if err != nil {
+		return err
+	}
+	defer here.Close()
+	command := spawn.Process{Path: "/bin/true", Args: []string{"true"}, Files: []int{0, 1, 2}, Directory: int(here.Fd()), Unified: -1}
+	_ = s.forGroups(name, func(g cgroups.Group) error {
+		command.Groups = append(command.Groups, filepath.Join(g.Path(), "tasks"))
+		return nil
+	})
+	pid, handle, err := spawn.Start(command)
+	if err != nil {
+		return err
+	}
+	_, err = syscall.Wait4(pid, nil, 0, nil)
+	return errors.Join(err, syscall.Close(handle))
 }
 
 // forGroups calls do for the group of that name in each hierarchy.
@@ -147,21 +166,6 @@ func (s set) forGroups(name string, do func(cgroups.Group) error) error {
 		}
 	}
 	return nil
-}
-
-// onThread calls f on a thread that ends afterwards, and is not the first one, which never ends.
-func onThread(f func()) {
-	var over sync.WaitGroup
-	over.Go(func() {
-		goruntime.LockOSThread()
-		if syscall.Gettid() == syscall.Getpid() {
-			onThread(f)
-			goruntime.UnlockOSThread()
-			return
-		}
-		f()
-	})
-	over.Wait()
 }
 
 // inMemory returns a directory in memory, as /run is, if the system has one. How fast a disk makes files is not the
