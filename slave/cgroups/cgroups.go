@@ -77,7 +77,7 @@ func exists(path string) bool {
 func offering(h Hierarchy, controller string) (Hierarchy, error) {
 	all, err := os.ReadFile(filepath.Join(h.Path, controllers))
 	if err == nil && !slices.Contains(strings.Fields(string(all)), controller) {
-		err = fmt.Errorf("%s has only %s", h.Path, strings.Join(strings.Fields(string(all)), ", "))
+		err = fmt.Errorf("%s has only %s; mount it as a hierarchy of version 1, or do without it", h.Path, strings.Join(strings.Fields(string(all)), ", "))
 	}
 	if err != nil {
 		return Hierarchy{}, fmt.Errorf("controller %s cannot be used: %w", controller, err)

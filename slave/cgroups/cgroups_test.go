@@ -56,7 +56,7 @@ func TestFind(t *testing.T) {
 		{v1, "../memory", "", 0, `"../memory" is not the name of a subsystem`},
 		{v1, "", "", 0, `"" is not the name of a subsystem`},
 		{v2, "cpu", v2, cgroups.V2, ""},
-		{v2, "pids", "", 0, "controller pids cannot be used: " + v2 + " has only cpu, memory"},
+		{v2, "pids", "", 0, "controller pids cannot be used: " + v2 + " has only cpu, memory; mount it as a hierarchy of version 1, or do without it"},
 		{hybrid, "memory", hybrid + "/memory", cgroups.V1, ""},
 		{hybrid, "cpu", hybrid + "/unified", cgroups.V2, ""},
 		{hybrid, "pids", "", 0, "controller pids cannot be used"},

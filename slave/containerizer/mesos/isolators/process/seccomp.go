@@ -34,7 +34,7 @@ func NewSeccomp(dir, name string) (*Seccomp, error) {
 	err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, 0, 0, 0)
 	switch {
 	case os.Geteuid() != 0:
-		return nil, errors.New("Linux Seccomp isolator requires root permissions")
+		return nil, errors.New("Linux Seccomp isolator requires root permissions: start the agent as root, or without that isolator")
 	case !errors.Is(err, unix.EFAULT):
 		return nil, errors.New("Seccomp is not supported by the kernel")
 	case dir == "":

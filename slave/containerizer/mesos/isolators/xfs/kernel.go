@@ -104,7 +104,7 @@ const (
 // Mesos: xfs::enableQuota, isPathSupported.
 func (k Kernel) Check(dir string, enforce bool) error {
 	if os.Geteuid() != 0 {
-		return errors.New("The XFS disk isolator requires running as root")
+		return errors.New("The XFS disk isolator requires running as root: start the agent as root, or use the isolator disk/du")
 	}
 	var about unix.Statfs_t
 	if err := unix.Statfs(dir, &about); err != nil {

@@ -75,7 +75,7 @@ func New(o Options) (*Isolator, error) {
 	}
 	switch {
 	case os.Geteuid() != 0:
-		return nil, errors.New("The 'network/cni' isolator requires root permissions")
+		return nil, errors.New("The 'network/cni' isolator requires root permissions: start the agent as root, or without networks")
 	case len(o.PluginDirs) == 0:
 		return nil, errors.New("Missing required '--network_cni_plugins_dir' flag")
 	case o.ConfigDir == "":
