@@ -261,6 +261,7 @@ func reregistered(short bool) suite {
 		compared("agents taken back per second", "/s", atLeast(20_000), 2700, 4400),
 		compared("master CPU per agent taken back", "ms", atMost(0.06), 0.38, 0.38),
 		compared("memory of the new master", "MB", atMost(250), 540, 700),
+		compared("memory of the master that launched them, most", "MB", atMost(250), 540, 540),
 	}
 	return s
 }

@@ -72,6 +72,8 @@ func (a *agent) reregistered(_ runtime.PID, msg *internalpb.SlaveReregisteredMes
 
 // failOver replaces the master, and measures how fast the new one takes all agents with their tasks back.
 func (t *trial) failOver(ctx context.Context) error {
+	_, most := t.master.memory()
+	t.figure("memory of the master that launched them, most", most, "MB")
 	if err := t.master.replace(ctx); err != nil {
 		return err
 	}
