@@ -67,7 +67,7 @@ func (s *storm) restore(round int) {
 		s.undo(round > 1)
 	}
 	for _, f := range s.Frameworks {
-		if !f.Living() {
+		if !f.Living() || round > 0 && !s.hears(f) { // of a connection that only the master knows to be broken, it may never learn
 			f.Crash()
 			f.Start()
 		}
@@ -109,6 +109,9 @@ func (s *storm) lacks() string {
 		if !f.Living() {
 			return "a framework has ended"
 		}
+		if !s.hears(f) {
+			return "the master has no connection with " + f.Name
+		}
 	}
 	active, missing := 0, 0
 	s.Master.Do(func(m *master.Master) {
@@ -128,6 +131,15 @@ func (s *storm) lacks() string {
 		return fmt.Sprintf("%d of %d agents are active, %d are missed", active, len(s.Agents), missing)
 	}
 	return ""
+}
+
+// hears reports whether the master has a connection with a framework's scheduler.
+func (s *storm) hears(f *simcluster.Framework) (connected bool) {
+	s.Master.Do(func(m *master.Master) {
+		known := m.Book().Framework(f.ID)
+		connected = known != nil && known.Connected()
+	})
+	return connected
 }
 
 // idle demands that no task runs, and that all is offered or free.
