@@ -151,6 +151,9 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 		{poorest[0], []string{"--launcher=linux"}, []string{"needs the rights of root", asRoot}},
 		{poorest[0], []string{"--containerizers=docker"}, []string{"docker"}},
 		{poorest[0], []string{"--isolation=gpu/nvidia"}, []string{"gpu/nvidia", "not supported yet"}},
+		{poorest[0], []string{"--work_dir=/usr"}, []string{"/usr/meta", "permission denied"}},
+		{poorest[0], []string{"--work_dir=/usr/nosuch"}, []string{"Failed to create agent work directory '/usr/nosuch'", "permission denied"}},
+		{poorest[0], []string{"--work_dir=/proc"}, []string{"/proc/meta"}},
 		{poorest[0], []string{"--agent_subsystems=cpu"}, []string{"permission denied", asRoot, "without --agent_subsystems"}},
 		{poorest[1], []string{"--launcher=linux"}, []string{"the linux launcher needs the freezer subsystem, or control groups of version 2", "mounted below /sys/fs/cgroup"}},
 		{poorest[1], []string{"--isolation=cgroups/cpu"}, []string{"/sys/fs/cgroup", "mount"}},
@@ -159,7 +162,10 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 		t.Run(fmt.Sprint(c.name, " ", c.args), func(t *testing.T) {
 			t.Parallel()
 			at := c.poor.find(t)
-			args := append(slices.Clone(c.args), "--master=127.0.0.1:1", "--work_dir="+filepath.Join(at.dir, "work"), "--ip=127.0.0.1", "--port=0")
+			args := append(slices.Clone(c.args), "--master=127.0.0.1:1", "--ip=127.0.0.1", "--port=0")
+			if !strings.HasPrefix(c.args[0], "--work_dir=") {
+				args = append(args, "--work_dir="+filepath.Join(at.dir, "work"))
+			}
 			told, err := at.command("mesos-agent", args...).CombinedOutput()
 			if err == nil {
 				t.Errorf("the agent ended without an error: %s", told)
