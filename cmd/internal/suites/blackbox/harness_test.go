@@ -6,12 +6,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,12 +82,28 @@ func run(m *testing.M) int {
 		fmt.Println(err)
 		return 1
 	}
+	if err := runMore(); err != nil {
+		fmt.Println(err)
+		return 1
+	}
 	status := m.Run()
 	if left := remaining(func() []string { return running(bin) }); len(left) > 0 {
 		fmt.Println("left behind:", left)
 		return 1
 	}
 	return status
+}
+
+// runMore has twice as many tests run at a time as there are processors, unless the command line says how many: most of their time they
+// wait for a process.
+func runMore() error {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if given {
+		return nil
+	}
+	return flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0)))
 }
 
 // running lists the processes whose program is in a folder.
