@@ -73,6 +73,21 @@ func TestTaskExec(t *testing.T) {
 	}
 }
 
+// overAgents has look at a task that runs, and once more when there is another agent, and ends the task.
+func (w *imageWorld) overAgents(task string, look func(when string)) {
+	w.t.Helper()
+	framework := start(w.t, nil, "mesos-execute", "--master="+w.master.address, "--checkpoint", "--task="+task)
+	framework.awaits("TASK_RUNNING")
+	look("at first")
+	w.agent.kill()
+	w.start()
+	w.agent.awaits("] re-registered ")
+	look("with another agent")
+	framework.signal(syscall.SIGTERM)
+	framework.ends()
+	w.clean()
+}
+
 // A command that is run in the container of a task is confined as the task is: it has its namespaces and control groups, and no more rights, also
 // when there is another agent since.
 func TestTaskExecIsConfined(t *testing.T) {
@@ -82,8 +97,6 @@ func TestTaskExecIsConfined(t *testing.T) {
 		"grep -E '^(Seccomp|NoNewPrivs|CapBnd|CapEff|CapPrm|Uid|Gid):' /proc/self/status; grep -v :freezer: /proc/self/cgroup | sort" // each container has a freezer
 	task := taskIn("web", `"mesos": {}, "linux_info": {"ipc_mode": "PRIVATE", "seccomp": {"profile_name": "confined.json"}, "bounding_capabilities": {"capabilities": ["CHOWN", "KILL"]}}`,
 		fmt.Sprintf(`{"value": %q}`, "{ "+about+"; } > about; touch up; sleep 1000"))
-	framework := start(t, nil, "mesos-execute", "--master="+w.master.address, "--checkpoint", "--task="+task)
-	framework.awaits("TASK_RUNNING")
 	look := func(when string) {
 		t.Helper()
 		status, out := does(t, nil, "mesos", "--master="+w.master.address, "task", "exec", "web", "sh", "-c",
@@ -93,14 +106,7 @@ func TestTaskExecIsConfined(t *testing.T) {
 			t.Errorf("%s, it ended with %d, and printed\n%s", when, status, out)
 		}
 	}
-	look("at first")
-	w.agent.kill()
-	w.start()
-	w.agent.awaits("] re-registered ")
-	look("with another agent")
-	framework.signal(syscall.SIGTERM)
-	framework.ends()
-	w.clean()
+	w.overAgents(task, look)
 	w.empty()
 }
 
@@ -111,8 +117,6 @@ func TestTaskExecIsInTheImage(t *testing.T) {
 	w := newImageWorld(t)
 	task := taskIn("web", `"mesos": {"image": {"type": "DOCKER", "docker": {"name": "test/box:v1"}}}`,
 		`{"value": "echo mine > $MESOS_SANDBOX/said; echo up; sleep 1000", "user": "nobody"}`)
-	framework := start(t, nil, "mesos-execute", "--master="+w.master.address, "--checkpoint", "--task="+task)
-	framework.awaits("TASK_RUNNING")
 	look := func(when string) {
 		t.Helper()
 		status, out := does(t, nil, "mesos", "--master="+w.master.address, "task", "exec", "web", "sh", "-c",
@@ -121,14 +125,7 @@ func TestTaskExecIsInTheImage(t *testing.T) {
 			t.Errorf("%s, it ended with %d, and printed\n%swant\n%s", when, status, out, want)
 		}
 	}
-	look("at first")
-	w.agent.kill()
-	w.start()
-	w.agent.awaits("] re-registered ")
-	look("with another agent")
-	framework.signal(syscall.SIGTERM)
-	framework.ends()
-	w.clean()
+	w.overAgents(task, look)
 }
 
 // A task that has a terminal can be attached to, left with Ctrl-p Ctrl-q, and attached to again.
